@@ -1,0 +1,135 @@
+"""From a mapping (YAML, command line, checkpoint) to a frozen, validated dataclass, and back.
+
+A configuration is a frozen dataclass in the file of the thing it configures. :func:`build` turns a plain mapping into one:
+types and ranges are checked (by pydantic, which is imported only here), and an unknown key is refused with the nearest match.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from lorentznet.errors import ConfigError, nearest
+
+T = TypeVar("T")
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: str = "configuration") -> T:
+    """Make a frozen dataclass from a mapping.
+
+    Parameters
+    ----------
+    cls
+        A dataclass; fields may be dataclasses themselves, ``Literal`` or ``Annotated[int, pydantic.Field(gt=0)]``.
+    values
+        Plain values, as YAML gives them.
+    where
+        Name of the source (a file, the command line), for the error message.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown key (with the nearest match) or a value of the wrong type or range.
+    """
+    import pydantic
+
+    _refuse_unknown(cls, values, where, ())
+    try:
+        return pydantic.TypeAdapter(cls).validate_python(dict(values))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the configuration"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        given = f", got {first['input']!r}" if first["type"] != "missing" else ""
+        raise ConfigError(f"{where}: {place}: {first['msg'][:1].lower()}{first['msg'][1:]}{given}{more}") from None
+
+
+def _refuse_unknown(cls: Any, values: Any, where: str, path: tuple[str, ...]) -> None:
+    if not isinstance(values, Mapping):
+        place = ".".join(path) or "the whole"
+        raise ConfigError(
+            f"{where}: {place} must be a mapping of {', '.join(f.name for f in dataclasses.fields(cls))}, got {values!r}"
+        )
+    hints = get_type_hints(cls)
+    for key, value in values.items():
+        if key not in hints:
+            place = f" in {'.'.join(path)}" if path else ""
+            raise ConfigError(f"{where}: unknown key '{key}'{place}; {nearest(key, (f.name for f in dataclasses.fields(cls)))}")
+        for hint in (hints[key], *get_args(hints[key])):
+            if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+                _refuse_unknown(hint, value, where, (*path, str(key)))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file; :class:`ConfigError` names the file when it is missing or not a mapping."""
+    import yaml
+
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        raise ConfigError(f"{path}: not valid YAML{'' if line is None else f' at line {line + 1}'}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected a mapping of keys to values, found {type(values).__name__}")
+    return values
+
+
+def plain(config: Any) -> Any:
+    """A configuration as plain values (dictionaries, lists, numbers, strings) that YAML and JSON can hold."""
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        return {field.name: plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+    if isinstance(config, Mapping):
+        return {str(key): plain(value) for key, value in config.items()}
+    if isinstance(config, Sequence) and not isinstance(config, str):
+        return [plain(value) for value in config]
+    return str(config) if isinstance(config, Path) else config
+
+
+def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of ``values`` with dotted changes applied: ``{"optimizer.lr": 1e-3}``."""
+    result = {key: override(value, {}) if isinstance(value, Mapping) else value for key, value in values.items()}
+    for dotted, value in changes.items():
+        *parents, last = dotted.split(".")
+        level = result
+        for parent in parents:
+            if not isinstance(level.get(parent), dict):
+                level[parent] = {}
+            level = level[parent]
+        level[last] = value
+    return result
+
+
+def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
+    """``["--optimizer.lr", "1e-3", "--seed=2"]`` as ``{"optimizer.lr": 0.001, "seed": 2}`` (values are read as YAML).
+
+    Raises
+    ------
+    ConfigError
+        If a word is not of the form ``--key value`` or ``--key=value``.
+    """
+    import yaml
+
+    changes: dict[str, Any] = {}
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--") or word == "--":
+            raise ConfigError(f"'{word}' is not understood; overrides are written --key.sub value")
+        key, equals, text = word[2:].partition("=")
+        if not equals:
+            if not words:
+                raise ConfigError(f"--{key} needs a value")
+            text = words.pop(0)
+        value = yaml.safe_load(text)
+        if isinstance(value, str):  # YAML 1.1 reads 1e-3 as a word
+            try:
+                value = float(value)
+            except ValueError:
+                pass
+        changes[key] = value
+    return changes
