@@ -1,0 +1,42 @@
+"""``lorentznet inspect``: what is in jet files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from lorentznet.console import Console
+from lorentznet.errors import DataError
+
+HELP = "show what is in jet files: branches, classes, pT, mass, multiplicity, and anything suspicious"
+EXAMPLE = "lorentznet inspect sample"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="PATH[:TREE][#START:STOP or #SPLIT]; 'sample' is the shipped sample"
+    )
+    parser.add_argument(
+        "--card", metavar="CARD.yaml", help="dataset card; by default the one beside the file, or by the branch names"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON list, an object for each file, instead of text")
+
+
+def run(args: argparse.Namespace, console: Console) -> None:
+    """Print what is in the files; afterwards fail if one of them cannot be used as it is."""
+    from lorentznet.data.inspect import inspect_file
+    from lorentznet.data.source import expand
+
+    found = []
+    for source in expand(args.files):
+        with console.progress(f"reading {source}", None) as advance:
+            found.append(inspect_file(source, args.card, advance))
+        if not args.json:
+            for line in found[-1].lines():
+                console.result(line)
+    if args.json:
+        console.result(json.dumps([inspection.plain() for inspection in found], indent=1, allow_nan=False, default=str))
+    problems = [problem for inspection in found for problem in inspection.problems]
+    if problems:
+        raise DataError(problems[0])
