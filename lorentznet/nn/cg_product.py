@@ -1,0 +1,131 @@
+r"""Clebsch-Gordan products, channel by channel.
+
+For irreps a, b and an output c the product of two features is
+
+.. math:: z_\gamma = \sum_{\alpha\beta} H_{\alpha\beta\gamma}\, x_\alpha y_\beta
+
+with a real intertwiner H. All paths of one pair (a, b) share one outer product and one matrix product with the intertwiners side
+by side; paths that vanish by symmetry or repeat others are never planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lorentznet.group.clebsch_gordan import CGPath, self_product_paths, vector_product_paths
+from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
+from lorentznet.nn.base import EquivariantModule
+from lorentznet.nn.constant import Constant
+
+
+class _PlannedProduct(EquivariantModule):
+    """Outputs of planned paths, grouped by the pair of irreps that they multiply.
+
+    ``irreps_out`` has one term per path, in the order of the groups.
+    """
+
+    def _plan(self, paths: Sequence[CGPath], reflections: bool) -> None:
+        channels = common_multiplicity(self.irreps_in)
+        self.parity = reflections
+        place = {irrep: term for term, irrep in enumerate(self.irreps_in.irreps)}
+        grouped: dict[tuple[AnyIrrep, AnyIrrep], list[CGPath]] = {}
+        for path in paths:
+            if path.parity > 0 or not reflections:
+                grouped.setdefault((path.i, path.j), []).append(path)
+        self.pairs = [(place.get(i, 0), place[j]) for i, j in grouped]
+        self.sizes = [[path.out.dim for path in group] for group in grouped.values()]
+        self.factors: list[float | None] = []
+        self.tables: list[Constant] = []
+        for group in grouped.values():
+            table = torch.cat([path.tensor.flatten(0, 1) for path in group], -1)
+            self.factors.append(_multiple_of_identity(table))
+            self.tables.append(Constant(table))
+        self.irreps_out = Irreps([(channels, path.out) for group in grouped.values() for path in group])
+
+    def _multiply(self, number: int, x: Tensor, y: Tensor) -> list[Tensor]:
+        factor = self.factors[number]
+        if factor is not None:
+            return [factor * x * y]
+        outer = (x[..., :, None] * y[..., None, :]).flatten(-2)
+        return list((outer @ self.tables[number].like(outer)).split(self.sizes[number], -1))
+
+
+def _multiple_of_identity(table: Tensor) -> float | None:
+    """c if multiplying by a scalar is all that the table does (table = c 1), else None."""
+    if table.shape[0] != table.shape[1]:
+        return None
+    factor = float(table[0, 0])
+    return factor if torch.equal(table, factor * torch.eye(table.shape[0], dtype=table.dtype)) else None
+
+
+def common_multiplicity(irreps: Irreps) -> int:
+    """The one multiplicity of all terms; products go channel by channel and need it."""
+    mults = {mult for mult, _ in irreps}
+    if len(mults) != 1:
+        raise ValueError(f"a channel-wise product needs one multiplicity for all irreps, got {irreps}")
+    return mults.pop()
+
+
+class SelfProduct(_PlannedProduct):
+    """Product of each channel with itself, over all unordered, non-vanishing paths.
+
+    Parameters
+    ----------
+    irreps
+        Irreps of the features, all of one multiplicity; products are truncated to the same irreps.
+    reflections
+        Leave out the paths to pseudotensors, so that the product commutes with parity.
+    """
+
+    def __init__(self, irreps: Irreps, reflections: bool = True) -> None:
+        super().__init__()
+        self.irreps_in = irreps
+        self._plan(self_product_paths(irreps.irreps), reflections)
+
+    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """One tensor (channels, ..., dim) per term of ``irreps_out``."""
+        return [z for number, (i, j) in enumerate(self.pairs) for z in self._multiply(number, features[i], features[j])]
+
+    @classmethod
+    def examples(cls) -> Sequence[EquivariantModule]:
+        """Scalars and vectors, and all irreps up to maxdim 3 and 4."""
+        return (
+            cls(Irreps("2x(0,0)+2x(1,1)")),
+            cls(Irreps("2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)")),
+            cls(Irreps("2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)"), reflections=False),
+            cls(Irreps("1x(1,1)+1x((3,1)+(1,3))+1x(3,3)")),
+        )
+
+
+class VectorProduct(_PlannedProduct):
+    """Product of features with a four-vector.
+
+    Parameters
+    ----------
+    irreps
+        Irreps of the features, all of one multiplicity; products are truncated to the same irreps.
+    reflections
+        Leave out the paths to pseudotensors, so that the product commutes with parity.
+    """
+
+    def __init__(self, irreps: Irreps, reflections: bool = True) -> None:
+        super().__init__()
+        self.irreps_in = irreps
+        self._plan(vector_product_paths(irreps.irreps), reflections)
+
+    def forward(self, features: Sequence[Tensor], vectors: Tensor) -> list[Tensor]:
+        """Features (channels, ..., dim) times vectors (..., 4): one tensor per term of ``irreps_out``."""
+        return [z for number, (_, j) in enumerate(self.pairs) for z in self._multiply(number, vectors[None], features[j])]
+
+    @classmethod
+    def examples(cls) -> Sequence[EquivariantModule]:
+        """Scalars and vectors, and all irreps up to maxdim 3."""
+        return cls(Irreps("2x(0,0)+2x(1,1)")), cls(Irreps("2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)"))
+
+    def example_inputs(self, generator: torch.Generator) -> tuple:
+        """Features and one vector per particle."""
+        vectors = torch.randn((2, 5, 4), generator=generator, dtype=torch.float64)
+        return *super().example_inputs(generator), (vectors, Irrep(1, 1))

@@ -1,0 +1,30 @@
+"""Constants of the group inside a network: exact in float64, cast when used, never through a lower precision on the way."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Constant:
+    """A float64 tensor that is handed out in the dtype and on the device of its user.
+
+    A registered buffer would follow ``module.float()`` and come back from ``module.double()`` with float32 digits, and with it every
+    symmetry at the level of 1e-8; this does not.
+
+    Parameters
+    ----------
+    value
+        The constant, float64.
+    """
+
+    def __init__(self, value: Tensor) -> None:
+        self.value = value.detach().to(torch.float64)
+        self._cast: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+
+    def like(self, x: Tensor) -> Tensor:
+        """The constant in the dtype and on the device of ``x``."""
+        key = (x.dtype, x.device)
+        if key not in self._cast:
+            self._cast[key] = self.value.to(dtype=x.dtype, device=x.device)
+        return self._cast[key]

@@ -1,0 +1,98 @@
+r"""Invariants of tensor features, compressed so that none runs away: asinh of bilinear forms, exact in every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lorentznet.group.irreps import Irrep, Irreps
+from lorentznet.group.minkowski import minkowski_dot
+from lorentznet.nn.geometric_product import FORM
+from lorentznet.nn.mixing import SCALAR
+from lorentznet.nn.multivector import per_grade
+
+VECTOR = Irrep(1, 1)
+
+
+def time_component(vectors: Tensor, time: Tensor | None) -> Tensor:
+    """v.u for vectors (channels, jets, particles, 4), u of each jet (jets, 4) or None in the rest frame."""
+    return vectors[..., 0] if time is None else minkowski_dot(vectors, time[:, None])
+
+
+def irrep_invariants(features: Sequence[Tensor], irreps: Irreps, time: Tensor | None) -> Tensor:
+    """Invariants of each particle: scalars, asinh of x g x for tensors, asinh of v.u for vectors.
+
+    Parameters
+    ----------
+    features
+        Tensors (channels, jets, particles, dim), one per term of ``irreps``.
+    irreps
+        Laws of the features.
+    time
+        u of each jet, shape (jets, 4), or None in the rest frame.
+
+    Returns
+    -------
+    Tensor, shape (count, jets, particles), see :func:`count_irrep_invariants`
+    """
+    rows = []
+    for x, (_, irrep) in zip(features, irreps, strict=True):
+        if irrep == SCALAR:
+            rows.append(x[..., 0])
+            continue
+        metric = irrep.metric.to(x)
+        rows.append(torch.asinh(((x @ metric) * x).sum(-1)))
+        if irrep == VECTOR:
+            rows.append(torch.asinh(time_component(x, time)))
+    return torch.cat(rows)
+
+
+def count_irrep_invariants(irreps: Irreps) -> int:
+    """Number of rows of :func:`irrep_invariants`."""
+    return sum(mult * (2 if irrep == VECTOR else 1) for mult, irrep in irreps)
+
+
+def multivector_invariants(x: Tensor, time: Tensor | None) -> Tensor:
+    """Six invariants of each multivector: its scalar, asinh of v.u of its vector, and asinh of q of grades 1 to 4.
+
+    Parameters
+    ----------
+    x
+        Shape (16, channels, jets, particles).
+    time
+        u of each jet, shape (jets, 4), or None in the rest frame.
+
+    Returns
+    -------
+    Tensor, shape (6 channels, jets, particles)
+    """
+    signs = FORM.like(x).view(-1, *[1] * (x.ndim - 1))
+    squares = per_grade(signs * x.square())[1:]
+    component = time_component(x[1:5].movedim(0, -1), time)
+    return torch.cat((x[:1], torch.asinh(torch.cat((component[None], squares))))).flatten(0, 1)
+
+
+def jet_gram(vectors: Tensor, energy: Tensor, time: Tensor | None) -> Tensor:
+    r"""Invariants of the jet's energy-weighted vectors V_c = sum_i z_i v_{c,i}: asinh of all V_c.V_d and V_c.u.
+
+    Parameters
+    ----------
+    vectors
+        Shape (channels, jets, particles, 4).
+    energy
+        z_i, shape (jets, particles), zero for padding.
+    time
+        u of each jet, shape (jets, 4), or None in the rest frame.
+
+    Returns
+    -------
+    Tensor, shape (jets, channels (channels + 3) / 2)
+    """
+    total = (vectors * energy[..., None]).sum(2)
+    channels = total.shape[0]
+    products = minkowski_dot(total[:, None], total[None])
+    upper = torch.triu_indices(channels, channels, device=vectors.device)
+    own = total[..., 0] if time is None else minkowski_dot(total, time)
+    return torch.asinh(torch.cat((products[upper[0], upper[1]], own))).T

@@ -1,0 +1,118 @@
+r"""Messages between the particles of a jet, factorised so that no edge tensor is ever made.
+
+Every message is linear in the neighbour's features and in p_i - p_j, and the product with a four-vector is linear too, so
+
+.. math:: \sum_j f_{ij}\,(p_i - p_j) \otimes F_j = p_i \otimes (f F)_i - \big(f\,(p \otimes F)\big)_i .
+
+Products are formed at the N particles, and what is left of the N x N edges is a matrix product with the scalar weights f.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lorentznet.group.clifford import Multivectors
+from lorentznet.group.irreps import Irrep, Irreps
+from lorentznet.nn.base import EquivariantModule
+from lorentznet.nn.cg_product import VectorProduct
+from lorentznet.nn.geometric_product import vector_product
+
+
+class CGMessage(EquivariantModule):
+    """Sums over neighbours of F_j and of (p_i - p_j) (x) F_j, irreps by Clebsch-Gordan products.
+
+    Parameters
+    ----------
+    irreps
+        Irreps of the features, all of one multiplicity; products are truncated to the same irreps.
+    reflections
+        Leave out pseudotensors, so that the layer commutes with parity.
+    """
+
+    def __init__(self, irreps: Irreps, reflections: bool = True) -> None:
+        super().__init__()
+        self.product = VectorProduct(irreps, reflections)
+        self.parity = reflections
+        self.irreps_in = irreps
+        self.irreps_out = irreps + self.product.irreps_out
+        self.dims = [irrep.dim for _, irrep in irreps]
+
+    def forward(self, features: Sequence[Tensor], vectors: Tensor, plain: Tensor, directed: Tensor) -> list[Tensor]:
+        """Aggregated features, then their products with p_i - p_j.
+
+        Parameters
+        ----------
+        features
+            F_j, tensors (channels, jets, particles, dim).
+        vectors
+            p_i, shape (jets, particles, 4).
+        plain, directed
+            f_ij of the two kinds, shape (channels, jets, particles, particles), zero where a particle is missing.
+        """
+        neighbours = self.product(features, vectors)
+        first = (plain @ torch.cat(list(features), -1)).split(self.dims, -1)
+        summed = (directed @ torch.cat([*features, *neighbours], -1)).split([*self.dims, *(x.shape[-1] for x in neighbours)], -1)
+        own = self.product(summed[: len(self.dims)], vectors)
+        return [*first, *(here - there for here, there in zip(own, summed[len(self.dims) :], strict=True))]
+
+    @classmethod
+    def examples(cls) -> Sequence[EquivariantModule]:
+        """Scalars and vectors, and all irreps up to maxdim 3."""
+        return cls(Irreps("2x(0,0)+2x(1,1)")), cls(Irreps("2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)"))
+
+    def example_inputs(self, generator: torch.Generator) -> tuple:
+        """Features, momenta and weights."""
+        features = self.irreps_in.random((2, 5), generator)
+        channels = features[0].shape[0]
+        weights = torch.randn((2, channels, 2, 5, 5), generator=generator, dtype=torch.float64)
+        vectors = torch.randn((2, 5, 4), generator=generator, dtype=torch.float64)
+        return (features, self.irreps_in), (vectors, Irrep(1, 1)), (weights[0], None), (weights[1], None)
+
+
+class CliffordMessage(EquivariantModule):
+    """Sums over neighbours of x_j and of the geometric product (p_i - p_j) x_j.
+
+    Parameters
+    ----------
+    channels
+        Number of multivectors.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.irreps_in, self.irreps_out = Multivectors(channels), Multivectors(2 * channels)
+
+    def forward(self, x: Tensor, vectors: Tensor, plain: Tensor, directed: Tensor) -> Tensor:
+        """Both sums, channels one after the other; arguments as in :class:`CGMessage`, ``x`` being (16, channels, jets, particles)."""
+        components_first = vectors.movedim(-1, 0)[:, None]
+        first = aggregate(plain, x)
+        summed, crossed = aggregate(directed, torch.cat((x, vector_product(components_first, x)))).split(16)
+        return torch.cat((first, vector_product(components_first, summed) - crossed), 1)
+
+    @classmethod
+    def examples(cls) -> Sequence[EquivariantModule]:
+        """Two channels."""
+        return (cls(2),)
+
+    def example_inputs(self, generator: torch.Generator) -> tuple:
+        """Multivectors, momenta and weights."""
+        x = self.irreps_in.random((2, 5), generator)
+        weights = torch.randn((2, x.shape[1], 2, 5, 5), generator=generator, dtype=torch.float64)
+        vectors = torch.randn((2, 5, 4), generator=generator, dtype=torch.float64)
+        return (x, self.irreps_in), (vectors, Irrep(1, 1)), (weights[0], None), (weights[1], None)
+
+
+def aggregate(weights: Tensor, x: Tensor) -> Tensor:
+    """sum_j f_ij x_j for components-first features.
+
+    Parameters
+    ----------
+    weights
+        Shape (channels, jets, particles, particles).
+    x
+        Shape (components, channels, jets, particles).
+    """
+    return (weights @ x.permute(1, 2, 3, 0)).permute(3, 0, 1, 2)

@@ -1,0 +1,56 @@
+"""From invariants to logits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lorentznet.nn.embedding import LOG_MASS, standardised
+from lorentznet.nn.frame import JetFrame
+from lorentznet.nn.pool import JetPool
+
+
+class InvariantReadout(nn.Module):
+    """Pool the particles' invariants, add those of the jet and ln M, and map to logits by an MLP.
+
+    Parameters
+    ----------
+    particle_features
+        Number of invariants of a particle.
+    jet_features
+        Number of invariants of the whole jet.
+    hidden
+        Width of the MLP.
+    outputs
+        Number of logits.
+    heads
+        Attention heads of the pool.
+    dropout
+        Share of hidden units dropped in training.
+    """
+
+    def __init__(
+        self, particle_features: int, jet_features: int, hidden: int, outputs: int, heads: int = 2, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.pool = JetPool(particle_features, heads)
+        self.mlp = nn.Sequential(
+            nn.Linear(self.pool.n_outputs + jet_features + 1, hidden), nn.SiLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs)
+        )
+
+    def forward(self, particles: Tensor, jets: Tensor, frame: JetFrame) -> Tensor:
+        """Logits, shape (jets, outputs).
+
+        Parameters
+        ----------
+        particles
+            Shape (features, jets, particles).
+        jets
+            Shape (jets, features).
+        frame
+            The jets.
+        """
+        pooled = self.pool(particles.movedim(0, -1), frame.energy, frame.mask)
+        log_mass = standardised(frame.log_mass, LOG_MASS)[:, None]
+        logits: Tensor = self.mlp(torch.cat((pooled, jets, log_mass), -1))
+        return logits

@@ -1,0 +1,106 @@
+"""Names, presets, configurations and their errors."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from lorentznet import taggers
+from lorentznet.errors import ConfigError
+from lorentznet.group.subgroup import Subgroup
+from lorentznet.testing import toy_jets
+
+
+def test_both_families_are_registered():
+    assert {"cg", "clifford"} <= set(taggers.names())
+
+
+@pytest.mark.parametrize("name", taggers.names())
+def test_every_preset_builds_and_gives_one_logit_a_jet(name):
+    batch = toy_jets(3, seed=1)
+    for preset in taggers.tagger_class(name).presets:
+        logits = taggers.create(name, preset, seed=1)(batch)
+        assert logits.shape == (3, 1)
+        assert logits.dtype == torch.float32
+        assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("name", taggers.names())
+def test_several_classes_give_one_logit_each(name):
+    assert taggers.create(name, "tiny", classes=5)(toy_jets(2, seed=1)).shape == (2, 5)
+
+
+@pytest.mark.parametrize("name", taggers.names())
+def test_tiny_stays_below_five_thousand_parameters(name):
+    assert taggers.create(name, "tiny").n_parameters <= 5000
+    assert taggers.create(name, "small").n_parameters <= 20000
+
+
+def test_the_seed_fixes_the_weights_and_leaves_the_global_generator_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first, second, third = (taggers.create("cg", "tiny", seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.rand(3), expected)
+    batch = toy_jets(2, seed=1)
+    assert torch.equal(first(batch), second(batch))
+    assert not torch.equal(first(batch), third(batch))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "clifort"}, "unknown tagger 'clifort'; did you mean 'clifford'"),
+        ({"name": "cg", "preset": "smal"}, "has no preset 'smal'; did you mean 'small'"),
+        ({"name": "cg", "layer": 3}, "unknown key 'layer'; did you mean 'layers'"),
+        ({"name": "cg", "layers": "many"}, "layers: .*got 'many'"),
+        ({"name": "cg", "irreps": "4x(1,1)"}, r"lacks \(0,0\)"),
+        ({"name": "cg", "irreps": "4x(0,0)+2x(1,1)+1x(2,0)"}, "write the pair"),
+        ({"name": "clifford", "references": ["bems"]}, "unknown reference 'bems'; did you mean 'beams'"),
+    ],
+)
+def test_mistakes_name_what_is_possible(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        taggers.create(**arguments)
+
+
+@pytest.mark.parametrize("name", taggers.names())
+def test_description_builds_the_same_network_again(name):
+    tagger = taggers.create(name, "small", references=("beams",), seed=3)
+    description = taggers.describe(tagger)
+    again = taggers.create(description.pop("name"), **description)
+    again.load_state_dict(tagger.state_dict())
+    assert dataclasses.asdict(again.config) == dataclasses.asdict(tagger.config)
+    batch = toy_jets(2, seed=1)
+    assert torch.equal(again(batch), tagger(batch))
+
+
+def test_symmetry_follows_from_architecture_and_references():
+    def symmetry(**changes):
+        return taggers.create("cg", "tiny", **changes).symmetry
+
+    assert symmetry() == Subgroup.of("O+(1,3)")
+    assert symmetry(hodge=True) == Subgroup.of("SO+(1,3)")
+    beams, time, both = symmetry(references=["beams"]), symmetry(references=["time"]), symmetry(references=["beams", "time"])
+    assert both == beams.meet(time)
+    assert both <= beams <= symmetry()
+    assert both <= time
+    assert beams != time
+
+
+def test_irreps_beyond_the_default_work_through_the_same_layers():
+    tagger = taggers.create(
+        "cg", irreps="4x(0,0)+2x(1,1)+1x((2,0)+(0,2))+1x(2,2)+1x((3,1)+(1,3))+1x(3,3)", products=1, layers=1
+    ).double()
+    assert tagger(toy_jets(2, seed=1)).shape == (2, 1)
+
+
+def test_particle_scalars_are_read_or_missed_with_a_message():
+    tagger = taggers.create("cg", "tiny", scalars=2, seed=1)
+    batch = toy_jets(3, seed=1)
+    with pytest.raises(ConfigError, match="reads 2 scalars of each particle"):
+        tagger(batch)
+    batch.scalars = torch.zeros((batch.p4.shape[0], 2), dtype=torch.float64)
+    plain = tagger(batch)
+    batch.scalars[:, 0] = 1.0
+    assert not torch.allclose(plain, tagger(batch))
