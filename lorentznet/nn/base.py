@@ -39,7 +39,8 @@ class EquivariantModule(nn.Module):
     def example_inputs(self, generator: torch.Generator) -> tuple[tuple[Any, Law], ...]:
         """Arguments of ``forward``, each with its law, float64, for two jets of five particles.
 
-        The default is the features of ``irreps_in`` alone.
+        The default is the features of ``irreps_in`` alone. A boolean tensor among them is taken as the mask of real particles: the
+        contract then fills padding with NaN and demands that nothing changes.
         """
         return ((self.irreps_in.random((2, 5), generator), self.irreps_in),)
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from lorentznet.group.clebsch_gordan import CGPath, self_product_paths, vector_product_paths
-from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
+from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps, real_irreps
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.constant import Constant
 
@@ -96,7 +96,7 @@ class SelfProduct(_PlannedProduct):
             cls(Irreps("2x(0,0)+2x(1,1)")),
             cls(Irreps("2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)")),
             cls(Irreps("2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)"), reflections=False),
-            cls(Irreps("1x(1,1)+1x((3,1)+(1,3))+1x(3,3)")),
+            cls(Irreps([(1, irrep) for irrep in real_irreps(4)])),
         )
 
 

@@ -3,9 +3,9 @@ r"""Normalisation by a norm that is positive definite *and* covariant.
 The invariant form of a Lorentz irrep is indefinite, so no invariant norm of a single feature exists. A jet has a time axis of its
 own, though, u = P/M, and the Euclidean norm in the rest frame
 
-.. math:: |x|_u^2 = |D(\Lambda_u) x|^2 = x^T D(\Lambda_u^2)\, x
+.. math:: |x|_u^2 = |D(\Lambda_u)\, x|^2
 
-(pure boosts are symmetric in our bases) is unchanged when x and u are transformed together. Behind the rest-frame front end it is
+is unchanged when x and u are transformed together. Behind the rest-frame front end it is
 the plain Euclidean norm.
 """
 
@@ -21,8 +21,8 @@ from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.frame import safe_norm
 
 
-def rest_metric(irrep: Irrep, time: Tensor) -> Tensor:
-    """D(Lambda_u^2), the metric of the rest-frame norm.
+def rest_boost(irrep: Irrep, time: Tensor) -> Tensor:
+    """D(Lambda_u), the boost to the rest frame, a symmetric matrix.
 
     Parameters
     ----------
@@ -38,14 +38,15 @@ def rest_metric(irrep: Irrep, time: Tensor) -> Tensor:
     length = safe_norm(time[..., 1:])
     rapidity = torch.asinh(length) / torch.where(length > 0, length, 1)
     generator = torch.einsum("...i,iab->...ab", time[..., 1:] * rapidity[..., None], irrep.generators()[:3].real.to(time))
-    return torch.linalg.matrix_exp(-2 * generator)
+    return torch.linalg.matrix_exp(-generator)
 
 
 def rest_square(x: Tensor, irrep: Irrep, time: Tensor | None) -> Tensor:
     """|x|_u^2 of features (channels, jets, particles, dim); ``time`` is (jets, 4), or None in the rest frame."""
     if time is None or irrep.dim == 1:
         return x.square().sum(-1)
-    return ((x @ rest_metric(irrep, time)) * x).sum(-1)
+    # Not x^T D(Lambda_u^2) x: its terms, larger by the square of the boost, cancel, and rounding may leave less than zero.
+    return (x @ rest_boost(irrep, time)).square().sum(-1)
 
 
 class RestFrameNorm(EquivariantModule):

@@ -47,7 +47,7 @@ class PairBasis(nn.Module):
         if absolute:
             rows.append(bells(frame.log_product + 2 * frame.log_mass[:, None, None], absolute, *ABSOLUTE_RANGE))
         rows.append(torch.ones_like(frame.log_product)[None])
-        return torch.cat(rows) * (pair_mask(frame.mask).to(frame.log_product.dtype) / self.scale)
+        return torch.where(pair_mask(frame.mask), torch.cat(rows) / self.scale, 0)
 
 
 def bells(x: Tensor, number: int, low: float, high: float) -> Tensor:

@@ -33,12 +33,18 @@ class Tagger(nn.Module):
         Frozen dataclass of all settings; every tagger has ``classes`` (number of classes) among them.
     presets
         Named changes of the configuration's defaults.
+    infrared_safe
+        True if soft particles and collinear splittings are claimed to change nothing; the claim is then tested.
+    architecture
+        Name of the group that leaves the logits unchanged when reference vectors are transformed along with the particles.
     """
 
     name: ClassVar[str]
     citation: ClassVar[str]
     Config: ClassVar[type]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
+    infrared_safe: ClassVar[bool] = False
+    architecture: str = "SO+(1,3)"
 
     def __init__(self, config: Any) -> None:
         super().__init__()

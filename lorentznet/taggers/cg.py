@@ -176,7 +176,8 @@ class CGNetwork(nn.Module):
         for layer in self.layers:
             features = layer(features, basis, vectors, frame)
         particles = irrep_invariants(features, self.irreps, frame.time)
-        return self.readout(particles, jet_gram(features[self.vector_term], frame.energy, frame.time), frame)
+        energy = torch.where(frame.mask, frame.energy, 0)
+        return self.readout(particles, jet_gram(features[self.vector_term], energy, frame.time), frame)
 
 
 @register

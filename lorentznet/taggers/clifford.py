@@ -138,7 +138,8 @@ class CliffordNetwork(nn.Module):
         for layer in self.layers:
             x, h = layer(x, h, basis, vectors, frame)
         particles = torch.cat((h.movedim(-1, 0), multivector_invariants(x, frame.time)))
-        return self.readout(particles, jet_gram(x[1:5].movedim(0, -1), frame.energy, frame.time), frame)
+        energy = torch.where(frame.mask, frame.energy, 0)
+        return self.readout(particles, jet_gram(x[1:5].movedim(0, -1), energy, frame.time), frame)
 
 
 @register

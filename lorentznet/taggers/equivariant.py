@@ -21,9 +21,6 @@ class EquivariantTagger(Tagger):
     None) to logits; its configuration has ``mass`` and ``references`` of the front end. Only ``network`` is worth compiling.
     """
 
-    architecture: str
-    """Name of the group that the network itself respects."""
-
     network: nn.Module
 
     def __init__(self, config: Any) -> None:

@@ -8,7 +8,7 @@ from lorentznet.group.irreps import Irrep
 from lorentznet.nn.geometric_product import SPACETIME
 from lorentznet.nn.message import CGMessage, CliffordMessage
 from lorentznet.nn.multivector import MultivectorNorm, hermitian_conjugate, per_grade
-from lorentznet.nn.norm import rest_metric, rest_square
+from lorentznet.nn.norm import rest_boost, rest_square
 from lorentznet.nn.pool import JetPool, masked_mean
 from lorentznet.nn.radial import PairBasis, bells, pair_mask
 
@@ -62,7 +62,7 @@ def test_rest_frame_norm_is_the_euclidean_norm_after_the_boost(generator):
         there = irrep.act(to_rest, x)
         assert torch.allclose(rest_square(x, irrep, time[None]), there.square().sum(-1), rtol=1e-10)
         if irrep == Irrep(1, 1):
-            metric = rest_metric(irrep, time)
+            metric = rest_boost(irrep, time) @ rest_boost(irrep, time)
             signs = torch.tensor([1.0, -1, -1, -1], dtype=F64)
             assert torch.allclose(metric, 2 * torch.outer(signs * time, signs * time) - torch.diag(signs), atol=1e-12)
     x = randn(generator, 16, 2, 1, 4)

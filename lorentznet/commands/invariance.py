@@ -1,0 +1,103 @@
+"""``lorentznet invariance``: how much the logits of trained taggers change when the jets are seen from another frame."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lorentznet.console import Console
+from lorentznet.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    from lorentznet.evaluate.invariance_result import InvarianceResult
+
+HELP = "measure how invariant trained taggers are under boosts and rotations"
+EXAMPLE = "lorentznet invariance runs/cg/best.ckpt runs/clifford/best.ckpt jets.root#test --out invariance"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``lorentznet invariance``."""
+    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="checkpoint (.ckpt), or folder of a training")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="jets: PATH[:TREE][#ROWS], e.g. jets.root#test")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for invariance.json, .csv and figures")
+    parser.add_argument(
+        "--jets", type=int, default=1000, metavar="N", help="jets, evenly spaced over the files (default: %(default)s)"
+    )
+    parser.add_argument("--card", type=Path, metavar="CARD", help="dataset card (default: the one beside the file)")
+    parser.add_argument(
+        "--name", action="append", default=[], help="name of the tagger, once for each checkpoint (default: name of the training)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the random frames (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:K (default: %(default)s)")
+
+
+def run(args: argparse.Namespace, console: Console) -> None:
+    """Scan, write, draw, and print the table."""
+    from lorentznet import files
+    from lorentznet.evaluate import invariance
+    from lorentznet.evaluate.invariance_result import InvarianceResult
+    from lorentznet.train.checkpoint import load
+    from lorentznet.train.devices import select_device
+
+    given = [*args.checkpoints, *args.files]  # where the first kind ends shows in the words, not in their number
+    checkpoints = [word for word in given if is_checkpoint(word)]
+    jets = [word for word in given if not is_checkpoint(word)]
+    if not checkpoints:
+        raise CheckpointError(f"{given[0]}: is no checkpoint; give checkpoints (.ckpt) or folders of trainings, then jets")
+    if not jets:
+        raise ConfigError(f"{given[-1]}: is a checkpoint, and no jets are given; add a jet file, e.g. jets.root#test")
+    if args.name and len(args.name) != len(checkpoints):
+        raise ConfigError(f"--name is given {len(args.name)} times for {len(checkpoints)} checkpoints; give it once for each")
+    names = args.name or [name_of(word) for word in checkpoints]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"two checkpoints are named '{name}'; tell them apart by --name, once for each checkpoint")
+    taggers = {name: load(word) for name, word in zip(names, checkpoints, strict=True)}
+    device = select_device(args.device)
+    table = invariance.draw(jets, args.jets, args.card)
+    files.make_folder(args.out)  # before the scan, which takes its time
+    results = []
+    for name, tagger in taggers.items():
+        with console.progress(f"seeing {len(table)} jets from other frames, {name}", invariance.measurements()) as advance:
+            results.append(
+                invariance.scan(tagger, table, jets=args.jets, seed=args.seed, device=device, progress=advance, name=name)
+            )
+    result = InvarianceResult.merged(results)
+    paths = [*result.write(args.out), *draw(result, args.out)]
+    console.result(result.table())
+    console.say("\n" + "\n".join(f"wrote {path}" for path in paths))
+
+
+def is_checkpoint(word: str) -> bool:
+    """True for the name of a checkpoint file and for a folder that holds one."""
+    path = Path(word)
+    return path.suffix == ".ckpt" or any((path / name).exists() for name in ("best.ckpt", "run.json"))
+
+
+def name_of(word: str) -> str:
+    """The name of a training: what its ``run.json`` says, else the name of its folder or file."""
+    from lorentznet.train.checkpoint import load_run_info, locate
+
+    path = locate(word)
+    try:
+        name = load_run_info(path).get("name")
+    except CheckpointError:  # the checkpoint was moved away from its training
+        name = None
+    return str(name or path.stem)
+
+
+def draw(result: InvarianceResult, out: Path) -> list[Path]:
+    """One figure for each tagger and transformation with a gamma, as PNG and PDF."""
+    from lorentznet.reports import invariance, style, words
+
+    numbers = result.to_dict()["taggers"]
+    limits = invariance.limits_of(numbers.values())
+    paths = []
+    for name, tagger in numbers.items():
+        for transformation in invariance.scanned(tagger):
+            with style.style():
+                note = words.scanned_jets(tagger)
+                ax = invariance.draw(tagger, transformation, title=name, note=note, limits=limits)
+                paths += style.save(ax, out / f"{name}_{transformation}")
+    return paths

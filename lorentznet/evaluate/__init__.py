@@ -1,0 +1,24 @@
+"""From scores to numbers: score files, metrics with intervals, invariance of trained taggers.
+
+Submodules load on first use; metrics need neither torch nor a tagger.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["foreign", "intervals", "invariance", "metrics", "scores", "summary"]
+
+if TYPE_CHECKING:
+    from lorentznet.evaluate import foreign, intervals, invariance, metrics, scores, summary
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return importlib.import_module(f"lorentznet.evaluate.{name}")
+    raise AttributeError(f"module 'lorentznet.evaluate' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,90 @@
+"""Random Lorentz transforms, one for each jet, made in extended precision where the machine has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrices = NDArray[np.floating[Any]]
+"""Transforms, one for each jet, shape (jets, 4, 4)."""
+
+
+def boosts(gamma: float, axes: Matrices) -> Matrices:
+    r"""Pure boosts of one gamma along unit vectors.
+
+    .. math:: \Lambda^0{}_0 = \gamma, \quad \Lambda^0{}_i = \Lambda^i{}_0 = n_i \sinh y, \quad
+              \Lambda^i{}_j = \delta_{ij} + (\gamma - 1) n_i n_j, \qquad \sinh y = \sqrt{(\gamma - 1)(\gamma + 1)}
+
+    Parameters
+    ----------
+    gamma
+        At least 1.
+    axes
+        Unit vectors n, shape (jets, 3); the result has their dtype.
+    """
+    g = axes.dtype.type(gamma)
+    result = np.zeros((len(axes), 4, 4), axes.dtype)
+    result[:, 0, 0] = g
+    result[:, 0, 1:] = result[:, 1:, 0] = np.sqrt((g - 1) * (g + 1)) * axes
+    result[:, 1:, 1:] = np.eye(3, dtype=axes.dtype) + (g - 1) * axes[:, :, None] * axes[:, None]
+    return result
+
+
+def inverse(matrices: Matrices) -> Matrices:
+    r"""Inverse transforms, :math:`\eta\Lambda^T\eta`, without a solve."""
+    metric = np.diag(np.array([1, -1, -1, -1], matrices.dtype))
+    result: Matrices = metric @ np.swapaxes(matrices, -1, -2) @ metric
+    return result
+
+
+def _normalised(vectors: NDArray[np.float64]) -> Matrices:
+    extended = vectors.astype(np.longdouble)
+    unit: Matrices = extended / np.sqrt((extended**2).sum(-1, keepdims=True))
+    return unit
+
+
+def _random_boosts(gamma: float, jets: int, random: np.random.Generator) -> Matrices:
+    return boosts(gamma, _normalised(random.normal(size=(jets, 3))))
+
+
+def _beam_boosts(gamma: float, jets: int, random: np.random.Generator) -> Matrices:
+    sign = random.choice([-1.0, 1.0], size=jets)
+    return boosts(gamma, _normalised(np.stack((0 * sign, 0 * sign, sign), -1)))
+
+
+def _transverse_boosts(gamma: float, jets: int, random: np.random.Generator) -> Matrices:
+    return boosts(gamma, _normalised(np.concatenate((random.normal(size=(jets, 2)), np.zeros((jets, 1))), -1)))
+
+
+def _rotations(gamma: float, jets: int, random: np.random.Generator) -> Matrices:
+    """Uniform over SO(3), from uniform unit quaternions."""
+    w, x, y, z = np.moveaxis(_normalised(random.normal(size=(jets, 4))), -1, 0)
+    result = np.zeros((jets, 4, 4), w.dtype)
+    result[:, 0, 0] = 1
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    )
+    result[:, 1:, 1:] = np.moveaxis(np.array(rows), -1, 0)
+    return result
+
+
+def _reflections(gamma: float, jets: int, random: np.random.Generator) -> Matrices:
+    return np.broadcast_to(np.diag(np.array([1, -1, -1, -1], np.longdouble)), (jets, 4, 4))
+
+
+TRANSFORMATIONS: dict[str, Callable[[float, int, np.random.Generator], Matrices]] = {
+    "boost": _random_boosts,
+    "boost_z": _beam_boosts,
+    "boost_transverse": _transverse_boosts,
+    "rotation": _rotations,
+    "reflection": _reflections,
+}
+"""Random transforms by name: a function of gamma, the number of jets and a generator."""
+
+WITHOUT_GAMMA = frozenset({"rotation", "reflection"})
+"""Transformations that have no gamma: they are measured once, under the key "1"."""
