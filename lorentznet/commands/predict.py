@@ -1,0 +1,128 @@
+"""``lorentznet predict``: logits of every jet of a file, in file order."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lorentznet.console import Console
+from lorentznet.errors import CheckpointError, ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from lorentznet.evaluate.scores import ScoreTable
+    from lorentznet.taggers import Tagger
+    from lorentznet.train.prediction import Prediction
+
+HELP = "write the logits of all jets of one or several files"
+EXAMPLE = "lorentznet predict runs/cg/best.ckpt jets.root#test --out scores/cg.root"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``lorentznet predict``."""
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint, or folder of a training")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="jets: PATH[:TREE][#ROWS], e.g. jets.root#test; the card's selection is not applied",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="SCORES", help="score file: .root, .parquet or .h5")
+    parser.add_argument("--card", type=Path, metavar="CARD", help="dataset card (default: the one beside the file)")
+    parser.add_argument("--name", help="name of the tagger in tables and figures (default: name of the training's folder)")
+    parser.add_argument("--batch-size", type=int, default=512, metavar="N", help="most jets in a batch (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:K (default: %(default)s)")
+
+
+def run(args: argparse.Namespace, console: Console) -> None:
+    """Predict and write."""
+    from lorentznet.evaluate.scores import check_suffix
+    from lorentznet.train.checkpoint import load, locate
+    from lorentznet.train.prediction import predict
+
+    _check_output(check_suffix(args.out))
+    if args.batch_size < 1:
+        raise ConfigError(f"--batch-size {args.batch_size}: at least one jet is needed")
+    checkpoint = locate(args.checkpoint)
+    tagger = load(checkpoint)
+    with console.progress("predicting", None) as advance:
+        prediction = predict(tagger, args.files, card=args.card, batch_size=args.batch_size, device=args.device, progress=advance)
+    table = score_table(prediction, tagger, checkpoint, args.name, args.device, args.command_line)
+    table.write(args.out)
+    rate = len(table) / max(prediction.seconds, 1e-9)
+    console.say(f"{len(table)} jets in {prediction.seconds:.1f} s ({rate:.0f} jets/s, reading included)")
+    console.result(str(args.out))
+
+
+def _check_output(path: Path) -> None:
+    """Find out before the work, not after it, that a file cannot be written."""
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; give the name of a file to write")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"{path}: cannot be written ({folder} is {'not writable' if folder.is_dir() else 'a file'}); choose another --out"
+        )
+
+
+def score_table(
+    prediction: Prediction,
+    tagger: Tagger,
+    checkpoint: Path,
+    name: str | None = None,
+    device: str = "cpu",
+    command: str | None = None,
+) -> ScoreTable:
+    """Logits with the names and the origin that a score file carries.
+
+    Parameters
+    ----------
+    prediction
+        From :func:`lorentznet.train.predict`.
+    tagger
+        The tagger that made it.
+    checkpoint
+        Where the tagger comes from; facts of its training are taken from ``run.json`` beside it, if there is one.
+    name
+        Name of the tagger in tables; that of the training if None.
+    device, command
+        For the record.
+    """
+    from lorentznet.evaluate.scores import ScoreTable
+    from lorentznet.taggers import describe
+    from lorentznet.train.checkpoint import load_run_info
+    from lorentznet.train.provenance import provenance
+
+    try:
+        info = load_run_info(checkpoint)
+    except CheckpointError:  # the checkpoint was moved away from its training
+        info = {}
+    settings = describe(tagger)
+    about: dict[str, Any] = {
+        "name": settings.pop("name"),
+        "parameters": tagger.n_parameters,
+        "symmetry": str(tagger.symmetry),
+        "citation": tagger.citation,
+        **{key: info[key] for key in ("command", "seed", "seconds", "epochs", "versions") if key in info},
+        "config": settings,
+    }
+    card = prediction.card
+    how = {
+        **provenance(command),
+        "checkpoint": str(checkpoint),
+        "files": list(prediction.files),
+        "card": None if card is None else {"name": card.name, "digest": card.digest},
+        "device": device,
+        "seconds": round(prediction.seconds, 3),
+    }
+    return ScoreTable(
+        name=name or info.get("name") or checkpoint.stem,
+        classes=prediction.classes,
+        ids=prediction.ids,
+        labels=prediction.labels,
+        weights=prediction.weights,
+        logits=prediction.logits,
+        observers=prediction.observers,
+        provenance={"tagger": about, "prediction": how},
+    )

@@ -1,0 +1,179 @@
+"""The configuration of a training: one frozen dataclass, written in YAML, changed by dotted overrides.
+
+.. code-block:: yaml
+
+    tagger: {name: cg, preset: small}
+    data: {train: jets.root#train, val: jets.root#val, batch_size: 64}
+    optimizer: {lr: 0.004, schedule: one-cycle}
+    trainer: {epochs: 15}
+    seed: 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from lorentznet.config import build, override, plain, read_yaml
+from lorentznet.errors import ConfigError, nearest
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+"""Folder of the configurations that come with the package; they can be named without path and suffix."""
+
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Words = str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TaggerSettings:
+    """Which network: a registered name, a preset of sizes, and settings that differ from the preset."""
+
+    name: str
+    preset: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which jets, and how they are put into batches.
+
+    ``train`` and ``val`` are one or several words ``PATH[:TREE][#ROWS]``. The selection of a dataset card cuts training jets
+    only. ``bucket`` batches' worth of shuffled jets are sorted by their number of particles before they are cut into batches,
+    so that the jets of a batch are alike in size (1: not sorted).
+    """
+
+    train: Words
+    val: Words
+    card: str | None = None
+    batch_size: Annotated[int, Field(gt=0)] = 64
+    bucket: Annotated[int, Field(gt=0)] = 32
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """AdamW, the course of its learning rate, and the moving average of the weights.
+
+    ``weight_decay`` acts on matrices only, never on biases, gains and other vectors. ``warm_up`` is the part of all steps in
+    which the learning rate rises (None: 0.3 for one-cycle, else 0.05). ``clip`` bounds the norm of the gradient (0: off).
+    ``ema`` is the decay of the exponential moving average of the weights, which is what is validated and kept (0: off).
+    """
+
+    lr: Positive = 4e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
+    warm_up: Fraction | None = None
+    clip: Annotated[float, Field(ge=0)] = 1.0
+    ema: Fraction = 0.995
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """How long and on which machine; ``accelerator`` to ``precision`` go to Lightning's Trainer as they are.
+
+    ``accelerator`` ``auto`` is CUDA where there is a GPU, else the CPU. ``compile`` compiles the network of the tagger only.
+
+    ``patience`` is the number of epochs without a better validation loss after which training ends (0: never early).
+    ``threads`` is the number of CPU threads; None is ``OMP_NUM_THREADS`` or, without it, all cores that this process may use.
+    """
+
+    epochs: Annotated[int, Field(gt=0)] = 15
+    patience: Annotated[int, Field(ge=0)] = 0
+    accelerator: str = "auto"
+    devices: Annotated[int, Field(gt=0)] | Literal["auto"] | tuple[int, ...] = 1
+    nodes: Annotated[int, Field(gt=0)] = 1
+    strategy: str = "auto"
+    precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
+    compile: bool = False
+    threads: Annotated[int, Field(gt=0)] | None = None
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All settings of one training."""
+
+    tagger: TaggerSettings
+    data: DataSettings
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    seed: Annotated[int, Field(ge=0)] = 1
+
+    @property
+    def train_words(self) -> tuple[str, ...]:
+        """The words that name the training jets."""
+        return _words(self.data.train)
+
+    @property
+    def val_words(self) -> tuple[str, ...]:
+        """The words that name the validation jets."""
+        return _words(self.data.val)
+
+
+def load_config(source: str | Path, changes: Mapping[str, Any] | None = None) -> TrainConfig:
+    """Read a configuration.
+
+    Parameters
+    ----------
+    source
+        A YAML file, or the name of a configuration that comes with the package (see :func:`shipped`).
+    changes
+        Dotted overrides such as ``{"optimizer.lr": 1e-3}``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file or configuration, or a key or value is not possible.
+    """
+    path = Path(source)
+    if not path.exists():
+        if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+            raise ConfigError(f"{path}: no such file; give a YAML file or one of the shipped names {', '.join(shipped())}")
+        if str(source) not in shipped():
+            raise ConfigError(f"no configuration '{source}'; {nearest(source, shipped())}")
+        path = CONFIGS / f"{source}.yaml"
+    return build(TrainConfig, override(read_yaml(path), changes or {}), str(source))
+
+
+def shipped() -> list[str]:
+    """Names of the configurations that come with the package."""
+    return sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+
+
+def differences(before: Mapping[str, Any], config: TrainConfig) -> list[str]:
+    """Dotted names of the settings in which a training differs from the one that it is to continue.
+
+    Settings that choose the machine only (accelerator, strategy, compilation, threads, which devices but not how many) may differ.
+    """
+    return sorted(_differences(_deciding(before), _deciding(plain(config)), ()))
+
+
+def _deciding(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that decide on the result."""
+    trainer = {
+        key: value
+        for key, value in (values.get("trainer") or {}).items()
+        if key not in ("accelerator", "compile", "strategy", "threads")
+    }
+    if isinstance(trainer.get("devices"), Sequence) and not isinstance(trainer["devices"], str):
+        trainer["devices"] = len(trainer["devices"])
+    return {**values, "trainer": trainer}
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    found = []
+    for key in {*before, *after}:
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _differences(old, new, (*path, key))
+        elif old != new:
+            found.append(".".join((*path, key)))
+    return found
+
+
+def _words(value: Words) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value

@@ -1,0 +1,197 @@
+"""Logits of every jet of a file, in file order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lorentznet.errors import DataError
+from lorentznet.taggers import Tagger
+from lorentznet.train.checkpoint import load
+from lorentznet.train.data import JetArrays, sorted_batches
+from lorentznet.train.devices import select_device
+
+if TYPE_CHECKING:
+    from lorentznet.console import Advance
+    from lorentznet.data.card import DatasetCard
+    from lorentznet.data.table import JetTable
+
+CHUNK = 10_000
+"""Jets in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Logits beside what the file says of each jet, in file order.
+
+    Attributes
+    ----------
+    classes
+        Names of the classes, in the order of the columns of ``logits``.
+    ids
+        Row of each jet in its file.
+    labels
+        Class of each jet, -1 where it is unknown.
+    weights
+        Weight of each jet.
+    logits
+        Shape (n_jets, classes), float64; a tagger with one logit z gives (0, z).
+    observers
+        What the card keeps beside the jets; with several files also ``file``, the index in ``files``.
+    files
+        The words that were read.
+    card
+        The card of the first file, or None.
+    seconds
+        Time that it took.
+    """
+
+    classes: tuple[str, ...]
+    ids: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    logits: NDArray[np.float64]
+    observers: dict[str, NDArray[Any]] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    card: DatasetCard | None = None
+    seconds: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def predict(
+    tagger: Tagger | str | Path,
+    files: str | Path | Sequence[str | Path],
+    card: DatasetCard | str | Path | None = None,
+    batch_size: int = 512,
+    device: str | torch.device | None = None,
+    progress: Advance | None = None,
+) -> Prediction:
+    """Logits of all jets of one or several files; no selection is applied.
+
+    Parameters
+    ----------
+    tagger
+        A tagger, or a checkpoint.
+    files
+        Words ``PATH[:TREE][#ROWS]``; patterns are expanded.
+    card
+        The dataset card, if not the one beside the files.
+    batch_size
+        Most jets in a batch; the logits do not depend on it.
+    device
+        ``cpu``, ``cuda`` or ``cuda:K``; None: where the tagger is.
+    progress
+        Called with the number of jets after each batch.
+
+    Returns
+    -------
+    Prediction
+        Memory grows with the number of jets by their scores only; momenta are held for :data:`CHUNK` jets at a time.
+
+    Raises
+    ------
+    CheckpointError
+        If the checkpoint cannot be used.
+    DataError
+        If a file cannot be read, its classes are not those of the tagger, or a logit is not finite.
+    """
+    from lorentznet.data import expand, iterate
+
+    start = time.monotonic()
+    if not isinstance(tagger, Tagger):
+        tagger = load(tagger)
+    sources = expand(files)
+    known = None
+    where = select_device(device) if device is not None else None
+    columns: dict[str, list[NDArray[Any]]] = {}
+    for number, source in enumerate(sources):
+        for table in iterate([source], card=card, jets=CHUNK):
+            known = known or table.card
+            _check_classes(tagger, table)
+            found = {"ids": table.ids, "labels": table.labels, "weights": table.weights}
+            found["logits"] = logits(tagger, table, batch_size, where, progress)
+            found |= {f"observer {name}": table.observer(name) for name in table.observers}
+            if len(sources) > 1:
+                found["observer file"] = np.full(len(table), number)
+            if columns and found.keys() != columns.keys():
+                raise DataError(
+                    f"{table.source}: has other observers than {sources[0].path}; predict these files one by one or with one card"
+                )
+            for name, values in found.items():
+                columns.setdefault(name, []).append(values)
+    joined = {name: np.concatenate(values) for name, values in columns.items()}
+    if not joined:
+        raise DataError(f"{', '.join(map(str, sources))}: holds no jets")
+    observers = {name.removeprefix("observer "): joined.pop(name) for name in list(joined) if name.startswith("observer ")}
+    return Prediction(
+        classes=_class_names(tagger, joined["logits"].shape[1]),
+        **joined,
+        observers=observers,
+        files=tuple(str(source) for source in sources),
+        card=known,
+        seconds=time.monotonic() - start,
+    )
+
+
+def logits(
+    tagger: Tagger,
+    table: JetTable,
+    batch_size: int = 512,
+    device: str | torch.device | None = None,
+    progress: Advance | None = None,
+) -> NDArray[np.float64]:
+    """Logits of the jets of a table, in its order.
+
+    Returns
+    -------
+    array, shape (n_jets, classes), float64
+        A tagger with one logit z gives (0, z).
+    """
+    jets = JetArrays.from_tables([table])
+    where = next(tagger.parameters()).device if device is None else select_device(device)
+    result = np.zeros((len(jets), max(2, tagger.n_outputs)))
+    training = tagger.training
+    tagger.to(where).eval()
+    try:
+        with torch.no_grad():
+            for rows in sorted_batches(jets.counts, batch_size):
+                z = tagger(jets.batch(rows).to(where))
+                result[rows, -z.shape[1] :] = z.double().cpu().numpy()
+                if progress is not None:
+                    progress(len(rows))
+    finally:
+        tagger.train(training)
+    bad = np.flatnonzero(~np.isfinite(result).all(axis=1))
+    if len(bad):
+        raise DataError(
+            f"{table.source}: the logits of {len(bad)} jets are not finite (first: jet {table.ids[bad[0]]}); "
+            "look at these jets or train again"
+        )
+    return result
+
+
+def _check_classes(tagger: Tagger, table: JetTable) -> None:
+    """Refuse labelled jets whose classes are not those of the tagger, in the same order."""
+    known = tagger.class_names
+    if table.classes and known and tuple(table.classes) != known:
+        raise DataError(
+            f"{table.source}: its card has the classes {', '.join(table.classes)}, the tagger was trained on {', '.join(known)}; "
+            "give a card with the same classes in the same order"
+        )
+    if table.classes and len(table.classes) != tagger.config.classes:
+        raise DataError(
+            f"{table.source}: its card has {len(table.classes)} classes, the tagger {tagger.config.classes}; give another card"
+        )
+
+
+def _class_names(tagger: Tagger, number: int) -> tuple[str, ...]:
+    return tagger.class_names or tuple(f"class{i}" for i in range(number))

@@ -1,0 +1,247 @@
+"""From a configuration to a trained tagger in a run folder."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lorentznet.console import Console
+from lorentznet.errors import ConfigError, DataError
+from lorentznet.taggers import Tagger, create, describe, tagger_class
+from lorentznet.train.allocator import keep_freed_memory
+from lorentznet.train.checkpoint import INFO, load_run_info, read
+from lorentznet.train.config import TrainConfig
+from lorentznet.train.data import JetArrays, check_labels, steps_per_epoch
+from lorentznet.train.provenance import device_name, provenance
+from lorentznet.train.ranks import is_first_process
+from lorentznet.train.run_folder import RunFolder
+from lorentznet.train.threads import cpu_threads
+
+
+def fit(
+    config: TrainConfig, out: str | Path, resume: bool = False, console: Console | None = None, command: str | None = None
+) -> Path:
+    """Train a tagger.
+
+    Parameters
+    ----------
+    config
+        All settings; see :func:`lorentznet.train.config.load_config`.
+    out
+        Folder of the training: ``config.yaml``, ``run.json``, ``metrics.csv``, ``best.ckpt`` (averaged weights of the epoch with
+        the lowest validation loss) and ``last.ckpt`` (to go on from).
+    resume
+        Go on from ``last.ckpt`` if there is one; a training that is taken up gives the same bits as one that was never
+        interrupted.
+    console
+        For progress; nothing is said if None.
+    command
+        The command line, for the record.
+
+    Returns
+    -------
+    Path
+        ``best.ckpt``; or ``last.ckpt`` if a signal of the batch system stopped the training before an epoch was finished.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written, or holds a training and ``resume`` is not set.
+    ConfigError
+        If a setting is not possible, differs from the training that is to be resumed, or the loss stops being finite.
+    DataError
+        If the jets cannot be read, or labels or classes are missing.
+    KeyboardInterrupt
+        After Ctrl-C; the message says what is kept.
+    """
+    console = console if console is not None and is_first_process() else Console(quiet=True)
+    folder = RunFolder.open(out, config, resume) if is_first_process() else RunFolder(Path(out))
+    if folder.finished and resume:
+        console.say(f"{folder.path}: this training is finished already")
+        return folder.best
+    try:
+        with torch.random.fork_rng(devices=[]), cpu_threads(config.trainer.threads) as threads:
+            return _fit(config, folder, resume, console, command, threads)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(str(interrupt) or _what_is_kept(folder)) from None
+    finally:
+        if is_first_process():
+            folder.clean()
+
+
+def load_jets(config: TrainConfig, console: Console | None = None) -> tuple[JetArrays, JetArrays]:
+    """Training jets (after the card's selection) and validation jets (all of them).
+
+    Raises
+    ------
+    DataError
+        If they cannot be read, have other classes than each other, or labels or classes are missing.
+    """
+    from lorentznet.data import iterate
+
+    card = config.data.card
+    train = JetArrays.from_tables(iterate(config.train_words, card=card, select=True))
+    val = JetArrays.from_tables(iterate(config.val_words, card=card))
+    if train.classes != val.classes:
+        found, wanted = (", ".join(jets.classes) or "none" for jets in (val, train))
+        raise DataError(
+            f"{config.val_words[0]}: has the classes {found}, but the training jets have {wanted}; give jets of the same classes"
+        )
+    check_labels(train, ", ".join(config.train_words))
+    check_labels(val, ", ".join(config.val_words))
+    if console:
+        console.say(f"{len(train)} jets for training, {len(val)} for validation; classes {', '.join(train.classes)}")
+    return train, val
+
+
+def build_tagger(config: TrainConfig, classes: tuple[str, ...], scalars: int = 0) -> Tagger:
+    """The tagger with its initial weights, which depend on the seed.
+
+    Parameters
+    ----------
+    config
+        Its section ``tagger`` and ``seed`` are used.
+    classes
+        Names of the classes of the jets.
+    scalars
+        Number of particle scalars of the jets; a tagger that can read scalars reads them all, unless the options say otherwise.
+
+    Raises
+    ------
+    ConfigError
+        If tagger, preset or an option is not possible.
+    """
+    settings = config.tagger
+    if settings.options.get("classes", len(classes)) != len(classes):
+        raise ConfigError(
+            f"tagger.options.classes is {settings.options['classes']}, but the jets have {len(classes)} classes; leave it out"
+        )
+    found: dict[str, Any] = {"classes": len(classes)}
+    if scalars and any(field.name == "scalars" for field in dataclasses.fields(tagger_class(settings.name).Config)):
+        found["scalars"] = scalars
+    tagger = _create(config, **found)
+    tagger.class_names = classes
+    return tagger
+
+
+def _create(config: TrainConfig, **found: Any) -> Tagger:
+    """The tagger of the configuration; what was found in the jets applies where the options say nothing."""
+    settings = config.tagger
+    for key in ("name", "preset", "seed", "where"):
+        if key in settings.options:
+            raise ConfigError(f"tagger.options: unknown key '{key}'; name and preset stand beside the options, seed at the top")
+    return create(settings.name, settings.preset, seed=config.seed, where="tagger.options", **{**found, **settings.options})
+
+
+def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console, command: str | None, threads: int) -> Path:
+    _create(config)  # a mistake in the settings shows before the jets are read
+    train, val = load_jets(config, console)
+    tagger = build_tagger(config, train.classes, 0 if train.scalars is None else train.scalars.shape[1])
+    if config.trainer.compile:
+        getattr(tagger, "network", tagger).compile(dynamic=True)
+
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+    from lorentznet.train.epochs import EpochRecord
+    from lorentznet.train.lightning_setup import make_trainer, quiet_lightning
+    from lorentznet.train.module import JetDataModule, TaggerModule
+    from lorentznet.train.slurm import Requeued, RequeueOnSignal, under_slurm
+
+    start = _checkpoint_to_resume(folder, train, val) if resume else None
+    with quiet_lightning(), contextlib.ExitStack() as stack:
+        record = EpochRecord(folder, config.trainer.patience, console)
+        trainer = make_trainer(config, [record, *([RequeueOnSignal(folder)] if under_slurm() else [])])
+        device = trainer.strategy.root_device
+        if device.type == "cpu":
+            keep_freed_memory()
+        about = _about(
+            config, folder, tagger, train, val, device_name(device, threads if device.type == "cpu" else None), command
+        )
+        record.describe = lambda rows, best, finished: {**about, **_course(rows, best, finished)}
+        console.say(f"{tagger.name}: {tagger.n_parameters} parameters, symmetry {tagger.symmetry}, on {about['device']}")
+        module = TaggerModule(tagger, config.optimizer, float(train.weights.mean()), config.seed)
+        jets = JetDataModule(train, val, config.data, config.seed)
+        steps = steps_per_epoch(len(train), config.data.batch_size, trainer.num_devices * trainer.num_nodes)
+        record.advance = stack.enter_context(console.progress(f"training {tagger.name}", steps * config.trainer.epochs))
+        stack.enter_context(
+            torch.backends.opt_einsum.flags(enabled=False) if config.trainer.compile else contextlib.nullcontext()
+        )
+        try:
+            trainer.fit(module, datamodule=jets, ckpt_path=start, weights_only=True)
+        except Requeued:
+            console.say(f"stopped by the batch system; {folder.last} is complete, go on with --resume")
+            return folder.best if folder.best.exists() else folder.last
+        except SIGTERMException:
+            raise SystemExit(143) from None
+        except SystemExit:
+            if record.interrupted:
+                raise KeyboardInterrupt from None
+            raise
+    if is_first_process():
+        folder.write_info(record.describe(record.rows, record.best, True))
+    return folder.best
+
+
+def _checkpoint_to_resume(folder: RunFolder, train: JetArrays, val: JetArrays) -> Path | None:
+    """``last.ckpt`` if there is one, after a check that it is whole and of the same jets."""
+    if not folder.last.exists():
+        return None
+    read(folder.last)
+    if (folder.path / INFO).exists():
+        before, now = load_run_info(folder.path)["data"], _data(train, val)
+        if any(before.get(key) != value for key, value in now.items()):
+            raise ConfigError(f"{folder.path}: was trained on other jets (files or card have changed); choose another --out")
+    return folder.last
+
+
+def _about(
+    config: TrainConfig, folder: RunFolder, tagger: Tagger, train: JetArrays, val: JetArrays, device: str, command: str | None
+) -> dict[str, Any]:
+    """What ``run.json`` says from the start."""
+    settings = describe(tagger)
+    return {
+        "name": folder.path.resolve().name,
+        **provenance(command),
+        "tagger": {
+            "name": settings.pop("name"),
+            "preset": config.tagger.preset,
+            "parameters": tagger.n_parameters,
+            "symmetry": str(tagger.symmetry),
+            "citation": tagger.citation,
+            "config": settings,
+        },
+        "classes": list(train.classes),
+        "data": {"train": list(config.train_words), "val": list(config.val_words), **_data(train, val)},
+        "seed": config.seed,
+        "device": device,
+    }
+
+
+def _data(train: JetArrays, val: JetArrays) -> dict[str, Any]:
+    card = train.card
+    return {
+        "jets": {"train": len(train), "val": len(val)},
+        "card": None if card is None else {"name": card.name, "digest": card.digest},
+    }
+
+
+def _course(rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any], finished: bool) -> dict[str, Any]:
+    """What ``run.json`` says after each epoch."""
+    return {
+        "seconds": round(sum(row["seconds"] for row in rows), 3),
+        "epochs": len(rows),
+        "best": {key: best[key] for key in ("epoch", "val_loss", "val_auc")},
+        "finished": finished,
+    }
+
+
+def _what_is_kept(folder: RunFolder) -> str:
+    if not folder.last.exists():
+        return ""
+    epochs = load_run_info(folder.path)["epochs"] if (folder.path / INFO).exists() else 0
+    return f"interrupted; {folder.last} is complete up to epoch {epochs}, go on with --resume"

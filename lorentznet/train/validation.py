@@ -1,0 +1,57 @@
+"""Loss, AUC and accuracy of the validation jets, exact and in float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How good the tagger is on the validation jets; all means are weighted."""
+
+    loss: float
+    auc: float
+    accuracy: float
+
+
+def validate(logits: Tensor, labels: Tensor, weights: Tensor) -> Validation:
+    """Score logits.
+
+    Parameters
+    ----------
+    logits
+        Shape (n_jets, 1) (log-odds of class 1) or (n_jets, classes).
+    labels, weights
+        Shape (n_jets,).
+
+    Returns
+    -------
+    Validation
+        Cross entropy; area under the ROC curve, from logits (several classes: mean over classes of one against the rest, from
+        softmax); accuracy of the most probable class. NaN in every place if a logit is not finite.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    z = logits.double()
+    if not bool(torch.isfinite(z).all()):
+        return Validation(float("nan"), float("nan"), float("nan"))
+    if z.shape[1] == 1:
+        z = torch.cat((torch.zeros_like(z), z), 1)
+    weights = weights.double()
+    total = weights.sum()
+    losses = torch.nn.functional.cross_entropy(z, labels, reduction="none")
+    right = (z.argmax(1) == labels).double()
+    if z.shape[1] == 2:
+        auc = roc_auc_score(labels.numpy(), (z[:, 1] - z[:, 0]).numpy(), sample_weight=weights.numpy())
+    else:
+        auc = roc_auc_score(
+            labels.numpy(),
+            z.softmax(1).numpy(),
+            sample_weight=weights.numpy(),
+            multi_class="ovr",
+            labels=list(range(z.shape[1])),
+        )
+    return Validation(float((losses * weights).sum() / total), float(auc), float((right * weights).sum() / total))

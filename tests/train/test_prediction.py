@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import lorentznet as ln
+from lorentznet.errors import CheckpointError, ConfigError, DataError
+from lorentznet.taggers import create, names
+from lorentznet.train import checkpoint, prediction
+from lorentznet.train.prediction import logits, predict
+
+
+@pytest.fixture
+def tagger(toy):
+    made = create("toy", seed=1).eval()
+    made.class_names = ("qcd", "top")
+    return made
+
+
+def one_by_one(tagger, table):
+    """The logit of each jet alone: slow and obvious."""
+    with torch.no_grad():
+        return np.array(
+            [
+                float(tagger(ln.data.JetBatch.from_arrays(jet.momenta, jet.counts))[0, 0])
+                for jet in (table[[k]] for k in range(len(table)))
+            ]
+        )
+
+
+@pytest.mark.parametrize("chunk", [7, 10_000])
+@pytest.mark.parametrize("batch_size", [1, 32, 512])
+def test_every_jet_in_file_order(chunk, batch_size, tagger, jet_file, monkeypatch):
+    monkeypatch.setattr(prediction, "CHUNK", chunk)
+    table = ln.data.read(f"{jet_file}#test")
+    steps = []
+    result = predict(tagger, f"{jet_file}#test", batch_size=batch_size, progress=steps.append)
+    assert sum(steps) == len(result) == 40
+    assert result.ids.tolist() == list(range(400, 440))
+    assert result.labels.tolist() == table.labels.tolist()
+    assert result.weights.tolist() == [1.0] * 40
+    assert result.classes == ("qcd", "top")
+    assert result.logits.dtype == np.float64
+    assert not result.logits[:, 0].any()
+    np.testing.assert_allclose(result.logits[:, 1], one_by_one(tagger, table), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(result.observers["jet_pt"], table.observer("jet_pt"))
+    assert list(result.observers) == ["jet_pt"]
+    assert result.card.name == "toy"
+
+
+def test_selection_does_not_cut(tagger, toys, tmp_path):
+    path = toys.write(tmp_path / "jets.root", card=toys.card(selection="jet_pt > 600"))
+    assert len(predict(tagger, path)) == 400
+
+
+def test_several_files(tagger, toys, tmp_path):
+    for k in range(2):
+        toys.write(tmp_path / f"jets{k}.root", toys.branches(20 + k, seed=k))
+    result = predict(tagger, [f"{tmp_path}/jets*.root", f"{tmp_path}/jets0.root#3:5"])
+    assert result.ids.tolist() == [*range(20), *range(21), 3, 4]
+    assert result.observers["file"].tolist() == [0] * 20 + [1] * 21 + [2] * 2
+    assert result.files == (f"{tmp_path}/jets0.root", f"{tmp_path}/jets1.root", f"{tmp_path}/jets0.root#3:5")
+    np.testing.assert_allclose(result.logits[-2:], result.logits[3:5], atol=1e-6)
+
+
+def test_a_checkpoint_is_loaded(tagger, jet_file, tmp_path):
+    path = checkpoint.save(tmp_path / "best.ckpt", tagger)
+    assert np.array_equal(predict(path, f"{jet_file}#test").logits, predict(tagger, f"{jet_file}#test").logits)
+    with pytest.raises(CheckpointError, match="no such file"):
+        predict(tmp_path / "other.ckpt", jet_file)
+
+
+def test_unlabelled_jets(tagger, toys, tmp_path):
+    card = toys.card()
+    del card["classes"]
+    result = predict(tagger, toys.write(tmp_path / "jets.root", card=card))
+    assert set(result.labels) == {-1}
+    assert result.classes == ("qcd", "top")
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        ({"top": "label_Tbqq", "qcd": "label_QCD"}, ["top, qcd", "qcd, top", "same order"]),
+        ({"light": "label_QCD", "top": "label_Tbqq"}, ["light, top"]),
+    ],
+)
+def test_jets_of_other_classes(classes, words, tagger, toys, tmp_path):
+    path = toys.write(tmp_path / "jets.root")
+    path.with_suffix(".yaml").write_text(yaml.safe_dump(toys.card(classes=classes), sort_keys=False))
+    with pytest.raises(DataError) as caught:
+        predict(tagger, path)
+    assert all(word in str(caught.value) for word in [str(path), *words])
+
+
+def test_a_tagger_without_names_is_checked_by_number(toy, jet_file):
+    assert predict(create("toy"), f"{jet_file}#test").classes == ("class0", "class1")
+    with pytest.raises(DataError, match="2 classes, the tagger 3"):
+        predict(create("toy", classes=3), f"{jet_file}#test")
+
+
+def test_several_classes(toy, toys, tmp_path):
+    card = toys.card()
+    del card["classes"]
+    tagger = create("toy", classes=3, seed=1)
+    result = predict(tagger, toys.write(tmp_path / "jets.root", toys.branches(20), card))
+    table = ln.data.read(tmp_path / "jets.root")
+    with torch.no_grad():
+        expected = tagger.eval()(ln.data.collate(table)).double().numpy()
+    np.testing.assert_allclose(result.logits, expected, atol=1e-6)
+
+
+def test_broken_logits_are_not_written(tagger, jet_file):
+    with torch.no_grad():
+        tagger.last.bias.fill_(float("nan"))
+    with pytest.raises(DataError, match=r"40 jets are not finite .*jet 400"):
+        predict(tagger, f"{jet_file}#test")
+
+
+def test_the_tagger_is_left_in_its_mode(tagger, jet_file):
+    table = ln.data.read(f"{jet_file}#test")
+    tagger.train()
+    first, second = logits(tagger, table), logits(tagger, table)
+    assert tagger.training
+    assert np.array_equal(first, second), "dropout was active"
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "cpu:0", "cuda:99"])
+def test_devices_that_are_not_there(device, tagger, jet_file):
+    with pytest.raises(ConfigError, match=device):
+        predict(tagger, jet_file, device=device)
+
+
+@pytest.mark.parametrize("name", names())
+def test_taggers_of_the_package(name, jet_file):
+    tagger = create(name, seed=1)
+    result = predict(tagger, f"{jet_file}#test", batch_size=16)
+    alone = one_by_one(tagger, ln.data.read(f"{jet_file}#test"))
+    np.testing.assert_allclose(result.logits[:, 1], alone, atol=2e-5)
