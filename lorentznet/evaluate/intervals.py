@@ -1,0 +1,166 @@
+"""Values with their intervals.
+
+All intervals are central and hold 68.27 % of probability (one standard deviation of a normal distribution) unless another level
+is asked for. Counting experiments get Clopper-Pearson intervals, weighted ones with *effective* counts: a fraction f with
+variance V is as uncertain as f n_eff successes in n_eff = f (1 - f) / V unweighted trials.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+LEVEL = float(special.erf(math.sqrt(0.5)))
+"""Probability content of an interval: that of one standard deviation, 68.27 %."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured value with its interval.
+
+    Attributes
+    ----------
+    value
+        The value; ``inf`` for a background rejection with no surviving background jet.
+    low, high
+        Limits of the interval; ``inf`` where there is no upper limit.
+    survivors
+        For a background rejection: the number of background jets, each counted once, that pass.
+
+    Examples
+    --------
+    >>> print(Estimate(0.98477, 0.984616, 0.984922))
+    0.98477 ± 0.00015
+    >>> print(Estimate(1294.2, 1197.0, 1402.0, survivors=156))
+    1294 +108 -97 (156 survive)
+    >>> print(Estimate(math.inf, 543.0, math.inf, survivors=0))
+    > 543 (0 survive)
+    """
+
+    value: float
+    low: float
+    high: float
+    survivors: int | None = None
+
+    def __str__(self) -> str:
+        return self.text() if self.survivors is None else f"{self.text()} ({self.survivors} survive)"
+
+    def text(self) -> str:
+        """The value and its errors: two digits of the smaller, whole numbers in full, one error if both agree within 5 %."""
+        if not math.isfinite(self.value):
+            return f"> {self.low:.3g}"
+        up, down = self.high - self.value, self.value - self.low
+        smallest = min((error for error in (up, down) if math.isfinite(error) and error > 0), default=0.0)
+        if smallest == 0:
+            return f"{self.value:.4g}"
+        digits = max(1 - math.floor(math.log10(smallest)), 0)
+        shown, plus, minus = (_rounded(number, digits) for number in (self.value, up, down))
+        if math.isfinite(up) and abs(up - down) <= 0.05 * max(up, down):
+            return f"{shown} ± {max(plus, minus, key=float)}"
+        return f"{shown} +{plus} -{minus}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """``{value, low, high}`` (and ``survivors``) for JSON, with None for what is infinite."""
+        numbers = {
+            key: number if math.isfinite(number) else None
+            for key, number in zip(("value", "low", "high"), self._limits, strict=True)
+        }
+        return numbers if self.survivors is None else {**numbers, "survivors": self.survivors}
+
+    @classmethod
+    def from_dict(cls, numbers: dict[str, Any]) -> Estimate:
+        """The inverse of :meth:`as_dict`; only a rejection may be infinite."""
+        value, low, high = (math.inf if numbers.get(key) is None else float(numbers[key]) for key in ("value", "low", "high"))
+        return cls(value, low, high, numbers.get("survivors"))
+
+    @property
+    def _limits(self) -> tuple[float, float, float]:
+        return self.value, self.low, self.high
+
+
+def _rounded(number: float, digits: int) -> str:
+    return f"{number:.{digits}f}" if number < 1e9 else f"{number:.0e}"
+
+
+def clopper_pearson(
+    passed: ArrayLike, trials: ArrayLike, level: float = LEVEL
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Central interval of a probability from a count.
+
+    The limits solve P(X >= passed | low) = P(X <= passed | high) = (1 - level) / 2; they are quantiles of beta distributions,
+    which also defines them for effective (non-integer) counts. The interval never covers less than ``level``, and covers more
+    when the counts are small. With nothing passed ``low`` is 0, with everything passed ``high`` is 1.
+
+    Parameters
+    ----------
+    passed, trials
+        Counts, 0 <= passed <= trials, of any common shape.
+    level
+        Probability content.
+
+    Returns
+    -------
+    low, high
+        Limits, of the same shape.
+
+    References
+    ----------
+    C. J. Clopper, E. S. Pearson, Biometrika 26 (1934) 404.
+
+    Examples
+    --------
+    >>> low, high = clopper_pearson(0, 100)
+    >>> float(low), round(float(high), 4)
+    (0.0, 0.0182)
+    """
+    passed, trials = np.broadcast_arrays(np.asarray(passed, np.float64), np.asarray(trials, np.float64))
+    tail = (1 - level) / 2
+    failed = np.maximum(trials - passed, 0.0)
+    none, every = passed <= 0, failed <= 0
+    low = np.where(none, 0.0, special.betaincinv(np.where(none, 1.0, passed), failed + 1, tail))
+    high = np.where(every, 1.0, special.betaincinv(passed + 1, np.where(every, 1.0, failed), 1 - tail))
+    return low, high
+
+
+def fraction_interval(
+    fraction: ArrayLike, variance: ArrayLike, trials: float, level: float = LEVEL
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Clopper-Pearson interval of a fraction of weights with the given variance.
+
+    Parameters
+    ----------
+    fraction, variance
+        The fraction f and its variance V, of any common shape.
+    trials
+        Effective number of jets (sum w)^2 / sum w^2, used where V vanishes (nothing or everything passed); elsewhere the
+        effective number is f (1 - f) / V.
+    """
+    fraction, variance = np.broadcast_arrays(np.asarray(fraction, np.float64), np.asarray(variance, np.float64))
+    spread = fraction * (1 - fraction)
+    known = (variance > 0) & (spread > 0)
+    effective = np.where(known, spread / np.where(known, variance, 1.0), trials)
+    return clopper_pearson(fraction * effective, effective, level)
+
+
+def normal_on_logit_scale(value: float, error: float, trials: float, level: float = LEVEL) -> tuple[float, float]:
+    """Interval of a probability-like value that never leaves (0, 1): normal in log(v / (1 - v)).
+
+    Parameters
+    ----------
+    value, error
+        The value v in [0, 1] and its standard deviation.
+    trials
+        Effective sample size of the smaller class: where v is 0 or 1 the error cannot be estimated and the limit is that of
+        a count of zero in so many trials.
+    """
+    if value in (0.0, 1.0) or error == 0:
+        low, high = clopper_pearson(value * trials, trials, level)
+        return float(low), float(high)
+    middle = special.logit(value)
+    half = -special.ndtri((1 - level) / 2) * error / (value * (1 - value))
+    return float(special.expit(middle - half)), float(special.expit(middle + half))

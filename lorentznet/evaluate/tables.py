@@ -1,0 +1,81 @@
+"""Columns of numbers in CSV files: what a figure is drawn from, again and again, without a model."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lorentznet import files
+from lorentznet.errors import DataError
+
+Columns = Mapping[str, NDArray[Any]]
+
+
+def write_rows(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+    """Write a CSV file, whole or not at all; None becomes an empty field, numbers are written in full."""
+    with files.atomic(path) as temporary, temporary.open("w", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    return Path(path)
+
+
+def write_columns(path: str | Path, columns: Columns) -> Path:
+    """Write arrays of one length as the columns of a CSV file."""
+    return write_rows(path, list(columns), zip(*(column.tolist() for column in columns.values()), strict=True))
+
+
+def read_columns(path: str | Path) -> dict[str, NDArray[Any]]:
+    """The columns of a CSV file of numbers: int64 where all are whole, else float64; empty fields and words become NaN.
+
+    Raises
+    ------
+    DataError
+        If there is no such file or it has no header and rows of one length.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="") as handle:
+            header, *rows = list(csv.reader(handle)) or [[]]
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (csv.Error, UnicodeDecodeError):
+        raise DataError(f"{path}: is not a CSV file") from None
+    if not header or any(len(row) != len(header) for row in rows):
+        raise DataError(f"{path}: is not a table: give a header and rows of as many fields")
+    return {name: _column([row[place] for row in rows]) for place, name in enumerate(header)}
+
+
+def file_name(name: str, taken: set[str]) -> str:
+    """A file name for anything, different from those taken, to which it is added.
+
+    Examples
+    --------
+    >>> taken = set()
+    >>> file_name("cg: top/QCD", taken), file_name("cg: top?QCD", taken)
+    ('cg__top_QCD', 'cg__top_QCD_')
+    """
+    stem = re.sub(r"[^\w.+-]", "_", name)
+    while stem.casefold() in taken:
+        stem += "_"
+    taken.add(stem.casefold())
+    return stem
+
+
+def _column(words: Sequence[str]) -> NDArray[Any]:
+    if words and all(word.lstrip("-").isdecimal() for word in words):
+        return np.array([int(word) for word in words], np.int64)
+    return np.array([_number(word) for word in words], np.float64)
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return float("nan")
