@@ -45,7 +45,8 @@ class JetPool(nn.Module):
         values = torch.where(mask[..., None], values, 0)
         pooled = [masked_mean(values, mask), (values * torch.where(mask, energy, 0)[..., None]).sum(1)]
         if self.attention is not None:
-            logits = self.attention(values).masked_fill(~mask[..., None], torch.finfo(values.dtype).min)
+            logits = self.attention(values)
+            logits = logits.masked_fill(~mask[..., None], torch.finfo(logits.dtype).min)
             weights = torch.where(mask[..., None], torch.softmax(logits, 1), 0)
             pooled.append(torch.einsum("bnh,bnf->bhf", weights, values).flatten(1))
         return torch.cat(pooled, -1)

@@ -31,7 +31,9 @@ class EquivariantTagger(Tagger):
         """Logits, in the dtype of the network's parameters; momenta are float64 until the front end is done with them."""
         dtype = next(self.network.parameters()).dtype
         frame = self.frame(batch, dtype)
-        logits: Tensor = self.network(frame, self._extra_scalars(batch, dtype, frame.mask))
+        # Products of components in bfloat16 destroy invariance, and so few channels gain nothing from it: autocast stays outside.
+        with torch.autocast(batch.p4.device.type, enabled=False):
+            logits: Tensor = self.network(frame, self._extra_scalars(batch, dtype, frame.mask))
         return logits
 
     def _extra_scalars(self, batch: JetBatch, dtype: torch.dtype, mask: Tensor) -> Tensor | None:

@@ -104,3 +104,11 @@ def test_particle_scalars_are_read_or_missed_with_a_message():
     plain = tagger(batch)
     batch.scalars[:, 0] = 1.0
     assert not torch.allclose(plain, tagger(batch))
+
+
+@pytest.mark.parametrize("name", taggers.names())
+def test_autocast_stays_outside(name):
+    tagger, batch = taggers.create(name, "small", seed=1), toy_jets(3, seed=1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = tagger(batch)
+    assert torch.equal(inside, tagger(batch))
