@@ -92,7 +92,7 @@ def score_table(
     from lorentznet.evaluate.scores import ScoreTable
     from lorentznet.taggers import describe
     from lorentznet.train.checkpoint import load_run_info
-    from lorentznet.train.provenance import provenance
+    from lorentznet.train.provenance import card_facts, provenance
 
     try:
         info = load_run_info(checkpoint)
@@ -107,12 +107,11 @@ def score_table(
         **{key: info[key] for key in ("command", "seed", "seconds", "epochs", "versions") if key in info},
         "config": settings,
     }
-    card = prediction.card
     how = {
         **provenance(command),
         "checkpoint": str(checkpoint),
         "files": list(prediction.files),
-        "card": None if card is None else {"name": card.name, "digest": card.digest},
+        "card": card_facts(prediction.card),
         "device": device,
         "seconds": round(prediction.seconds, 3),
     }

@@ -5,9 +5,9 @@ For jets j and transforms L_j (random axis or rotation for each jet) the change 
 .. math:: d_j = \frac{z(\Lambda_j p_j) - z(p_j)}{\sigma(z)},
 
 both logits being taken in the same mode: with the float64 rest-frame front end (``"frame"``) or without it (``"lab"``), the
-network in float32 or float64. Momenta are transformed in float64, and reference vectors (beams, time) are transformed along: what
-is left is the error of finite precision and any breaking of the symmetry. The *floor* is the part that no network can avoid: the
-momenta that were transformed in float64 are taken back in extended precision and given to the float64 tagger.
+network in float32 or float64. Momenta are transformed in extended precision and rounded to float64, and reference vectors (beams,
+time) are transformed along: what is left is the error of finite precision and any breaking of the symmetry. The *floor* is the part
+that no network can avoid: the rounded momenta are taken back in extended precision and given to the float64 tagger.
 """
 
 from __future__ import annotations
@@ -125,13 +125,13 @@ def scan(
         for number, gamma in enumerate([1.0] if transformation in WITHOUT_GAMMA else gammas):
             random = np.random.default_rng([seed, sorted(TRANSFORMATIONS).index(transformation), number])
             matrices = TRANSFORMATIONS[transformation](gamma, batch.n_jets, random)
-            moved = batch.transformed(torch.from_numpy(matrices.astype(np.float64)))
+            moved = _transformed(batch, matrices)
             for mode in modes:
                 change = _change(measured.logits(moved, *mode), baseline[mode], sigma)
                 result.curves.setdefault(mode, {}).setdefault(transformation, {})[gamma_key(gamma)] = change
                 if progress is not None:
                     progress(1)
-            rounded = _taken_back(moved, matrices)
+            rounded = _transformed(moved, inverse(matrices))
             floor = _change(measured.logits(rounded, "float64", measured.best), reference, sigma)
             result.floor.setdefault(transformation, {})[gamma_key(gamma)] = floor
             if progress is not None:
@@ -250,16 +250,14 @@ def _some(jets_in: JetTable | JetBatch, number: int) -> JetBatch:
     return batch
 
 
-def _taken_back(moved: JetBatch, matrices: Matrices) -> JetBatch:
-    """The transformed jets (float64) seen from the first frame again, by the inverse transform in extended precision."""
-    back = inverse(matrices)
-    owner = moved.batch.numpy()
-    p4 = (back[owner] @ moved.p4.numpy().astype(matrices.dtype)[..., None])[..., 0]
+def _transformed(batch: JetBatch, matrices: Matrices) -> JetBatch:
+    """The jets seen from another frame each: transformed in extended precision, rounded to float64 once."""
+    p4 = (matrices[batch.batch.numpy()] @ batch.p4.numpy().astype(matrices.dtype)[..., None])[..., 0]
     references = None
-    if "references" in moved:
-        extended = moved.references.numpy().astype(matrices.dtype)
-        references = torch.from_numpy((back[:, None] @ extended[..., None])[..., 0].astype(np.float64))
-    return moved.with_momenta(torch.from_numpy(p4.astype(np.float64)), references)
+    if "references" in batch:
+        extended = batch.references.numpy().astype(matrices.dtype)
+        references = torch.from_numpy((matrices[:, None] @ extended[..., None])[..., 0].astype(np.float64))
+    return batch.with_momenta(torch.from_numpy(p4.astype(np.float64)), references)
 
 
 def _change(logits: Tensor, baseline: Tensor, sigma: float) -> Change:

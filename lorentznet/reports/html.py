@@ -45,7 +45,7 @@ footer { margin-top: 3rem; padding-top: .9rem; border-top: 1px solid var(--line)
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   table, tbody, tr, th, td { display: block; }
   tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
-  tbody th, td { border: 0; padding: .12rem 0; overflow-wrap: anywhere; }
+  tbody th, td { border: 0; padding: .12rem 0; overflow-wrap: break-word; }
   td { display: grid; grid-template-columns: 8.2rem 1fr; gap: .7rem; }
   td:empty { display: none; }
   td::before { content: attr(data-label); color: var(--soft); }

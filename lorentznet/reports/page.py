@@ -134,8 +134,9 @@ def _invariance(study: Study, artist: Artist) -> str:
             figures.append(artist.figure(ax, f"invariance_{name}_{transformation}", f"Change of the logit of {name}: {seen}"))
     explained = (
         "Each jet is seen from another frame, drawn at random, and scored again: shown is the change of the trained tagger's "
-        "logit, root mean square over the jets, in units of the logit's standard deviation. Momenta are transformed in float64, "
-        "reference vectors along with them. Grey: what the rounding of the transformed momenta to float64 does by itself."
+        "logit, root mean square over the jets, in units of the logit's standard deviation. Momenta are transformed in extended "
+        "precision and rounded to float64, reference vectors along with them. Grey: what the rounding of the "
+        "transformed momenta to float64 does by itself."
     )
     header, rows = invariance.cells(study.invariance)
     rows = [[words.unbroken(cell) for cell in row] for row in rows]

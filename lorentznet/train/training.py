@@ -17,7 +17,7 @@ from lorentznet.train.allocator import keep_freed_memory
 from lorentznet.train.checkpoint import INFO, load_run_info, read
 from lorentznet.train.config import TrainConfig
 from lorentznet.train.data import JetArrays, check_labels, steps_per_epoch
-from lorentznet.train.provenance import device_name, provenance
+from lorentznet.train.provenance import card_facts, device_name, provenance
 from lorentznet.train.ranks import is_first_process
 from lorentznet.train.run_folder import RunFolder
 from lorentznet.train.threads import cpu_threads
@@ -223,11 +223,7 @@ def _about(
 
 
 def _data(train: JetArrays, val: JetArrays) -> dict[str, Any]:
-    card = train.card
-    return {
-        "jets": {"train": len(train), "val": len(val)},
-        "card": None if card is None else {"name": card.name, "digest": card.digest},
-    }
+    return {"jets": {"train": len(train), "val": len(val)}, "card": card_facts(train.card)}
 
 
 def _course(rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any], finished: bool) -> dict[str, Any]:

@@ -107,6 +107,15 @@ def test_particle_scalars_are_read_or_missed_with_a_message():
 
 
 @pytest.mark.parametrize("name", taggers.names())
+@pytest.mark.parametrize(("preset", "bound"), [("tiny", 1e-10), ("small", 1e-6)])
+def test_rest_frame_and_laboratory_are_one_function(name, preset, bound):
+    """In float64 both front ends give the same logits, up to what the laboratory's cancellations leave."""
+    tagger, batch = taggers.create(name, preset, references=("beams", "time"), seed=1).double(), toy_jets(20, seed=2)
+    frame, lab = tagger.in_frame("frame")(batch), tagger.in_frame("lab")(batch)
+    assert (frame - lab).abs().max() < bound * frame.std()
+
+
+@pytest.mark.parametrize("name", taggers.names())
 def test_autocast_stays_outside(name):
     tagger, batch = taggers.create(name, "small", seed=1), toy_jets(3, seed=1)
     with torch.autocast("cpu", dtype=torch.bfloat16):
