@@ -122,6 +122,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LorentznetError as error:
         return _complain(str(error), 2)
     except KeyboardInterrupt as interrupt:
+        # Caught or not: if it came while exec() ran a string (dataclasses do, on import), `python -m` would end by the signal itself
+        # and not with our exit code. Running another string clears the interpreter's note of it.
+        exec("")
         return _complain(str(interrupt) or INTERRUPTED, 130)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and _reader_has_left():

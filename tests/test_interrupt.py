@@ -152,3 +152,19 @@ def test_ctrl_c_from_outside(toy_study, tmp_path):
     _, errors = process.communicate(timeout=120)
     check(subprocess.CompletedProcess(line, process.returncode, "", errors))
     assert files_below(tmp_path) == set()
+
+
+def test_ctrl_c_while_a_string_is_executed(tmp_path):
+    """As dataclasses do on import; the interpreter would otherwise end by the signal, not with the exit code."""
+    package = tmp_path / "interrupted"
+    package.mkdir()
+    (package / "__main__.py").write_text(
+        "import sys\n"
+        "from lorentznet import cli\n"
+        "def run(argv, console=None):\n"
+        "    exec('raise KeyboardInterrupt')\n"
+        "cli.execute = run\n"
+        "sys.exit(cli.main(['inspect', 'sample']))\n"
+    )
+    done = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    check(done)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from lorentznet.group.irreps import Irrep, Irreps
+from lorentznet.group.lie import matrix_exponential
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.frame import safe_norm
 
@@ -38,7 +39,7 @@ def rest_boost(irrep: Irrep, time: Tensor) -> Tensor:
     length = safe_norm(time[..., 1:])
     rapidity = torch.asinh(length) / torch.where(length > 0, length, 1)
     generator = torch.einsum("...i,iab->...ab", time[..., 1:] * rapidity[..., None], irrep.generators()[:3].real.to(time))
-    return torch.linalg.matrix_exp(-generator)
+    return matrix_exponential(-generator)
 
 
 def rest_square(x: Tensor, irrep: Irrep, time: Tensor | None) -> Tensor:

@@ -7,10 +7,10 @@ from lorentznet.errors import ConfigError
 from lorentznet.taggers import create, names
 from lorentznet.train.config import CONFIGS, differences, load_config, shipped
 
-ANALYSIS = Path(__file__).parents[2] / "analysis" / "configs"
+ANALYSIS = Path(__file__).parents[2] / "analysis"
 
 
-@pytest.mark.parametrize("source", [*shipped(), *sorted(ANALYSIS.glob("*-reference-*.yaml"))], ids=str)
+@pytest.mark.parametrize("source", [*shipped(), *sorted(ANALYSIS.glob("reference_*/*.yaml"))], ids=str)
 def test_configurations_of_the_project_can_be_built(source):
     config = load_config(source)
     tagger = create(config.tagger.name, config.tagger.preset, **config.tagger.options)
