@@ -47,16 +47,14 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "configuration")
 
 
 def _refuse_unknown(cls: Any, values: Any, where: str, path: tuple[str, ...]) -> None:
+    names = [field.name for field in dataclasses.fields(cls)]
     if not isinstance(values, Mapping):
-        place = ".".join(path) or "the whole"
-        raise ConfigError(
-            f"{where}: {place} must be a mapping of {', '.join(f.name for f in dataclasses.fields(cls))}, got {values!r}"
-        )
+        raise ConfigError(f"{where}: {'.'.join(path) or 'the whole'} must be a mapping of {', '.join(names)}, got {values!r}")
     hints = get_type_hints(cls)
     for key, value in values.items():
-        if key not in hints:
+        if key not in names:
             place = f" in {'.'.join(path)}" if path else ""
-            raise ConfigError(f"{where}: unknown key '{key}'{place}; {nearest(key, (f.name for f in dataclasses.fields(cls)))}")
+            raise ConfigError(f"{where}: unknown key '{key}'{place}; {nearest(key, names)}")
         for hint in (hints[key], *get_args(hints[key])):
             if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
                 _refuse_unknown(hint, value, where, (*path, str(key)))

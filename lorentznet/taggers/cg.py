@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,52 +35,28 @@ from lorentznet.nn.norm import RestFrameNorm
 from lorentznet.nn.radial import PairBasis, RadialWeights
 from lorentznet.nn.readout import InvariantReadout
 from lorentznet.taggers.base import register
-from lorentznet.taggers.equivariant import EquivariantTagger
+from lorentznet.taggers.equivariant import EquivariantConfig, EquivariantTagger
 
 
 @dataclass(frozen=True)
-class CGConfig:
-    """Settings of the Clebsch-Gordan tagger.
+class CGConfig(EquivariantConfig):
+    """Settings of the Clebsch-Gordan tagger, besides those of :class:`~lorentznet.taggers.equivariant.EquivariantConfig`.
 
     Attributes
     ----------
-    classes
-        Number of classes.
     irreps
-        Features of a particle, for example ``"16x(0,0)+8x(1,1)+4x((2,0)+(0,2))+4x(2,2)"``; scalars and vectors must
-        be among them. Products are truncated to the same irreps.
+        Features of a particle, for example ``"16x(0,0)+8x(1,1)+4x((2,0)+(0,2))+4x(2,2)"``; scalars and vectors must be among them.
+        Products are truncated to the same irreps.
     products
         Channels of the Clebsch-Gordan products.
-    layers
-        Number of layers.
-    bells
-        Number of radial functions in ln(p_i.p_j / M^2), ln(1 - cos theta) and ln(p_i.p_j / GeV^2).
-    hidden
-        Width of the read-out.
-    heads
-        Attention heads of the read-out.
-    dropout
-        Share of the read-out's hidden units dropped in training.
     hodge
         Let mixing use the Hodge star, and products make pseudotensors: twice the paths, and parity is broken.
-    mass, references
-        See :class:`~lorentznet.nn.frame.FrameConditioner`.
-    scalars
-        Number of particle scalars that the data set provides.
     """
 
-    classes: int = 2
     irreps: str = "16x(0,0)+6x(1,1)"
     products: int = 6
-    layers: int = 2
-    bells: tuple[int, int, int] = (8, 6, 0)
-    hidden: int = 32
-    heads: int = 2
-    dropout: float = 0.0
     hodge: bool = False
-    mass: Literal["massless", "keep"] = "massless"
-    references: tuple[str, ...] = ()
-    scalars: int = 0
+    at_least: ClassVar[Mapping[str, int]] = {**EquivariantConfig.at_least, "products": 1}
 
 
 def sorted_irreps(text: str) -> Irreps:

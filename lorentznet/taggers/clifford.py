@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,46 +26,22 @@ from lorentznet.nn.multivector import GRADE, MultivectorMixing, MultivectorNorm
 from lorentznet.nn.radial import PairBasis, RadialWeights
 from lorentznet.nn.readout import InvariantReadout
 from lorentznet.taggers.base import register
-from lorentznet.taggers.equivariant import EquivariantTagger
+from lorentznet.taggers.equivariant import EquivariantConfig, EquivariantTagger
 
 
 @dataclass(frozen=True)
-class CliffordConfig:
-    """Settings of the Clifford tagger.
+class CliffordConfig(EquivariantConfig):
+    """Settings of the Clifford tagger, besides those of :class:`~lorentznet.taggers.equivariant.EquivariantConfig`.
 
     Attributes
     ----------
-    classes
-        Number of classes.
     multivectors, scalars_hidden
         Channels of a particle: multivectors of Cl(1,3), and scalars.
-    layers
-        Number of message-passing layers.
-    bells
-        Number of radial functions in ln(p_i.p_j / M^2), ln(1 - cos theta) and ln(p_i.p_j / GeV^2).
-    hidden
-        Width of the read-out.
-    heads
-        Attention heads of the read-out.
-    dropout
-        Share of the read-out's hidden units dropped in training.
-    mass, references
-        See :class:`~lorentznet.nn.frame.FrameConditioner`.
-    scalars
-        Number of particle scalars that the data set provides.
     """
 
-    classes: int = 2
     multivectors: int = 4
     scalars_hidden: int = 16
-    layers: int = 2
-    bells: tuple[int, int, int] = (8, 6, 0)
-    hidden: int = 32
-    heads: int = 2
-    dropout: float = 0.0
-    mass: Literal["massless", "keep"] = "massless"
-    references: tuple[str, ...] = ()
-    scalars: int = 0
+    at_least: ClassVar[Mapping[str, int]] = {**EquivariantConfig.at_least, "multivectors": 1, "scalars_hidden": 1}
 
 
 class CliffordLayer(nn.Module):

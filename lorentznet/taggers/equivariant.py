@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,56 @@ from lorentznet.errors import ConfigError, nearest
 from lorentznet.group.subgroup import Subgroup
 from lorentznet.nn.frame import FrameConditioner
 from lorentznet.taggers.base import Tagger
+
+
+@dataclass(frozen=True)
+class EquivariantConfig:
+    """Settings that the equivariant taggers share.
+
+    Attributes
+    ----------
+    classes
+        Number of classes.
+    layers
+        Number of message-passing layers.
+    bells
+        Number of radial functions in ln(p_i.p_j / M^2), ln(1 - cos theta) and ln(p_i.p_j / GeV^2).
+    hidden
+        Width of the read-out.
+    heads
+        Attention heads of the read-out.
+    dropout
+        Share of the read-out's hidden units dropped in training.
+    mass, references
+        See :class:`~lorentznet.nn.frame.FrameConditioner`.
+    scalars
+        Number of particle scalars that the data set provides.
+
+    Raises
+    ------
+    ConfigError
+        If a number is below what makes a network.
+    """
+
+    classes: int = 2
+    layers: int = 2
+    bells: tuple[int, int, int] = (8, 6, 0)
+    hidden: int = 32
+    heads: int = 2
+    dropout: float = 0.0
+    mass: Literal["massless", "keep"] = "massless"
+    references: tuple[str, ...] = ()
+    scalars: int = 0
+    at_least: ClassVar[Mapping[str, int]] = {"classes": 2, "layers": 0, "hidden": 1, "heads": 0, "scalars": 0}
+
+    def __post_init__(self) -> None:
+        for name, least in self.at_least.items():
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if min(self.bells) < 0:
+            raise ConfigError(f"bells are three numbers of at least 0, got {', '.join(map(str, self.bells))}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"dropout must be at least 0 and below 1, got {self.dropout}")
 
 
 class EquivariantTagger(Tagger):

@@ -56,6 +56,10 @@ def test_the_seed_fixes_the_weights_and_leaves_the_global_generator_alone():
         ({"name": "cg", "layers": "many"}, "layers: .*got 'many'"),
         ({"name": "cg", "irreps": "4x(1,1)"}, r"lacks \(0,0\)"),
         ({"name": "cg", "irreps": "4x(0,0)+2x(1,1)+1x(2,0)"}, "write the pair"),
+        ({"name": "cg", "products": 0}, "products must be at least 1, got 0"),
+        ({"name": "clifford", "classes": 1}, "classes must be at least 2"),
+        ({"name": "clifford", "dropout": 1.0}, "dropout must be at least 0 and below 1"),
+        ({"name": "cg", "bells": [8, -1, 0]}, "bells are three numbers"),
         ({"name": "clifford", "references": ["bems"]}, "unknown reference 'bems'; did you mean 'beams'"),
     ],
 )
