@@ -8,6 +8,7 @@ the contract tests read.
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -22,7 +23,7 @@ from lorentznet.group.subgroup import Subgroup
 _REGISTRY: dict[str, type[Tagger]] = {}
 
 
-class Tagger(nn.Module):
+class Tagger(nn.Module, ABC):
     """A network from jets to logits.
 
     Class attributes
@@ -51,6 +52,7 @@ class Tagger(nn.Module):
         self.config = config
         self.class_names: tuple[str, ...] = ()
 
+    @abstractmethod
     def forward(self, batch: JetBatch) -> Tensor:
         """Logits of a batch of jets.
 
@@ -58,12 +60,11 @@ class Tagger(nn.Module):
         -------
         Tensor, shape (n_jets, 1) for two classes (the log-odds of class 1), (n_jets, classes) otherwise
         """
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def symmetry(self) -> Subgroup:
         """The largest group of transforms of the particles (references held fixed) that leaves the logits unchanged."""
-        raise NotImplementedError
 
     def with_references(self, batch: JetBatch) -> JetBatch:
         """The batch with the reference vectors that this tagger reads attached, so that they can be transformed along."""
