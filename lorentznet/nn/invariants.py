@@ -93,6 +93,5 @@ def jet_gram(vectors: Tensor, energy: Tensor, time: Tensor | None) -> Tensor:
     total = (vectors * energy[..., None]).sum(2)
     channels = total.shape[0]
     products = minkowski_dot(total[:, None], total[None])
-    upper = torch.triu_indices(channels, channels, device=vectors.device)
     own = total[..., 0] if time is None else minkowski_dot(total, time)
-    return torch.asinh(torch.cat((products[upper[0], upper[1]], own))).T
+    return torch.asinh(torch.cat([*(products[c, c:] for c in range(channels)), own])).T

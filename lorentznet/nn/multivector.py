@@ -17,8 +17,8 @@ from lorentznet.group.irreps import Irrep
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.geometric_product import FORM, REVERSION, SPACETIME, vector_product
 
-GRADE = tuple(int(grade) for grade in SPACETIME.grades)
-"""Grade of each of the 16 components."""
+GRADE_DIMS = SPACETIME.grade_dims
+"""Number of components of each grade, (1, 4, 6, 4, 1)."""
 
 
 class MultivectorMixing(EquivariantModule):
@@ -40,7 +40,7 @@ class MultivectorMixing(EquivariantModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mixed multivectors."""
-        y = torch.bmm(self.weight[list(GRADE)], x.flatten(2)).view(16, -1, *x.shape[2:])
+        y = torch.bmm(per_component(self.weight), x.flatten(2)).view(16, -1, *x.shape[2:])
         if self.bias is not None:
             scalar = y[:1] + self.bias.view(1, -1, *[1] * (x.ndim - 2))
             y = torch.cat((scalar, y[1:]))
@@ -74,7 +74,7 @@ class MultivectorNorm(EquivariantModule):
         conjugate = x if time is None else hermitian_conjugate(x, time)
         grades = per_grade(x * conjugate)
         scale = (grades.mean(1, keepdim=True).clamp_min(0) + self.epsilon).rsqrt() * self.gain.view(5, -1, *[1] * (x.ndim - 2))
-        return x * scale[list(GRADE)]
+        return x * per_component(scale)
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
@@ -90,7 +90,15 @@ class MultivectorNorm(EquivariantModule):
 
 def per_grade(components: Tensor) -> Tensor:
     """Sum over the components of each grade: (16, ...) to (5, ...)."""
-    return torch.stack([part.sum(0) for part in components.split((1, 4, 6, 4, 1))])
+    return torch.stack([part.sum(0) for part in components.split(GRADE_DIMS)])
+
+
+def per_component(grades: Tensor) -> Tensor:
+    """One number per grade, (5, ...), handed to all its components, (16, ...).
+
+    By expansion, not by an index: the gradient of an index is summed by parallel threads in an order that changes from run to run.
+    """
+    return torch.cat([part.expand(dim, *part.shape[1:]) for part, dim in zip(grades.split(1), GRADE_DIMS, strict=True)])
 
 
 def hermitian_conjugate(x: Tensor, time: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from lorentznet.nn.frame import JetFrame
 from lorentznet.nn.geometric_product import geometric_product
 from lorentznet.nn.invariants import jet_gram, multivector_invariants
 from lorentznet.nn.message import CliffordMessage, aggregate
-from lorentznet.nn.multivector import GRADE, MultivectorMixing, MultivectorNorm
+from lorentznet.nn.multivector import MultivectorMixing, MultivectorNorm, per_component
 from lorentznet.nn.radial import PairBasis, RadialWeights
 from lorentznet.nn.readout import InvariantReadout
 from lorentznet.taggers.base import register
@@ -82,7 +82,7 @@ class CliffordLayer(nn.Module):
         heard = aggregate(self.scalar_weights(basis), self.to_message(h).movedim(-1, 0)[None])[0].movedim(0, -1)
         h = h + self.mlp(torch.cat((h, heard, invariants), -1))
         gates = torch.sigmoid(self.gate(h)).movedim(-1, 0).unflatten(0, (5, -1))
-        x = x + update * gates[list(GRADE)]
+        x = x + update * per_component(gates)
         real = frame.mask
         return torch.where(real, x, 0), torch.where(real[..., None], h, 0)
 

@@ -125,3 +125,17 @@ def test_autocast_stays_outside(name):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = tagger(batch)
     assert torch.equal(inside, tagger(batch))
+
+
+@pytest.mark.parametrize("name", taggers.names())
+def test_gradients_do_not_depend_on_the_order_of_threads(name):
+    """The gradient of an index is summed by parallel threads in any order, so that a seed would not fix a training."""
+    logits = taggers.create(name, "small", references=("beams", "time"), seed=1)(toy_jets(2, seed=1))
+    waiting, seen = [logits.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [below for below, _ in node.next_functions]
+    assert len(seen) > 100
+    assert not [node.name() for node in seen if node.name().startswith(("Index", "Gather", "Scatter"))]
