@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from lorentznet import __version__
-from lorentznet.commands import evaluate, generate, inspect, invariance, predict, quickstart, report, train
+from lorentznet.commands import evaluate, explain, generate, inspect, invariance, predict, pretrained, quickstart, report, train
 from lorentznet.console import Console
 from lorentznet.errors import LorentznetError, nearest
 
@@ -28,9 +28,11 @@ COMMANDS: dict[str, ModuleType] = {
     "generate": generate,
     "inspect": inspect,
     "train": train,
+    "pretrained": pretrained,
     "predict": predict,
     "evaluate": evaluate,
     "invariance": invariance,
+    "explain": explain,
     "report": report,
     "quickstart": quickstart,
 }

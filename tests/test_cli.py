@@ -16,7 +16,7 @@ from lorentznet import cli
 from lorentznet.console import Console
 from lorentznet.errors import DataError
 
-ORDER = ["generate", "inspect", "train", "predict", "evaluate", "invariance", "report", "quickstart"]
+ORDER = ["generate", "inspect", "train", "pretrained", "predict", "evaluate", "invariance", "explain", "report", "quickstart"]
 HEAVY = {
     "torch",
     "torch_geometric",
@@ -39,7 +39,7 @@ def shell(*argv: str, **settings) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def command(monkeypatch):
-    """A ninth command, ``try``, that does what the test wants."""
+    """One more command, ``try``, that does what the test wants."""
 
     def make(action, add_arguments=lambda parser: None, **more):
         module = SimpleNamespace(HELP="try something", EXAMPLE="lorentznet try", add_arguments=add_arguments, run=action, **more)
@@ -113,6 +113,7 @@ def test_examples_work_as_printed(toys, tmp_path, monkeypatch):
     run("report")
     assert (tmp_path / "report" / "index.html").exists()
     run("inspect")
+    run("pretrained")
 
 
 def test_lines_of_the_readme_are_understood():

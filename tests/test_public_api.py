@@ -20,14 +20,15 @@ ROOMS = {
     """,
     "data": "DatasetCard JetBatch JetSource JetTable collate expand iterate parse read sample sample_path",
     "nn": """
-        CGMessage CliffordMessage EquivariantModule FrameConditioner Gate InvariantReadout IrrepMixing
-        JetFrame JetPool MultivectorMixing MultivectorNorm PairBasis ParticleScalars RadialWeights
-        RestFrameNorm SelfProduct VectorProduct collected_layers geometric_product vector_product
+        CGMessage CliffordMessage CovariantReadout DenseGraph EdgeFunctions EdgeSum EquivariantModule FrameConditioner
+        InvariantGate InvariantReadout IrrepMixing JetFrame JetPool MultivectorMixing MultivectorNorm PairBasis ParticleScalars
+        RadialWeights RestFrameNorm ScalarGate SecondOrderMessage SelfProduct SparseGraph VectorProduct collected_layers
+        geometric_product vector_product
     """,
-    "taggers": "Tagger cg clifford create describe names register tagger_class",
+    "taggers": "Tagger cg clifford create describe names part pfn register tagger_class",
     "train": "Prediction TrainConfig fit load load_config load_run_info predict save",
-    "evaluate": "foreign intervals invariance metrics scores summary",
-    "reports": "html invariance page roc scores style tagging training",
+    "evaluate": "covariance explain explanation foreign intervals invariance metrics paired regression regression_table scores summary",
+    "reports": "explain html invariance page regression roc scores style tagging training",
     "testing": """
         LAYER_CLAUSES TAGGER_CLAUSES assert_equivariant check_alone check_gradients check_infrared check_layer
         check_layer_gradients check_layer_padding check_layer_pure check_padding check_permutation
@@ -66,7 +67,7 @@ def test_the_lines_that_users_write(toy_study):
     assert sum(len(part) for part in ln.data.iterate([toy_study.jets], card=None, jets=100)) == len(table) == 400
     assert len(ln.data.sample()) > 0
     batch = ln.data.collate(table[:8])
-    assert set(ln.taggers.names()) == {"cg", "clifford"}
+    assert set(ln.taggers.names()) == {"cg", "clifford", "part", "pfn"}
     assert ln.taggers.create("cg", preset="small", layers=1)(batch).shape == (8, 1)
     tagger = ln.load(toy_study.checkpoint)
     logits = tagger(batch).detach()

@@ -14,7 +14,7 @@ from lorentznet.errors import ConfigError
 if TYPE_CHECKING:
     from lorentznet.evaluate.scores import ScoreTable
 
-HELP = "compute AUC, accuracy and background rejection with intervals, and draw ROC and scores"
+HELP = "compute AUC, accuracy and background rejection with intervals, and draw ROC and scores; of regressions the resolution"
 EXAMPLE = "lorentznet evaluate scores/cg.root scores/clifford.root --out evaluation"
 
 
@@ -57,11 +57,22 @@ def run(args: argparse.Namespace, console: Console) -> None:
         if not 0 < value <= 1:
             raise ConfigError(f"--signal-efficiency {value:g}: must be above 0 and at most 1")
     from lorentznet.evaluate.foreign import read_scores
+    from lorentznet.evaluate.regression_table import is_regression
     from lorentznet.evaluate.summary import evaluate
     from lorentznet.reports.tagging import write_evaluation
 
+    words = _expanded(args.scores)
+    regressions = [word for word in words if is_regression(word)]
+    if regressions:
+        others = [word for word in words if word not in regressions]
+        if others:
+            raise ConfigError(
+                f"{others[0]}: holds scores, {regressions[0]} momenta or masses; evaluate them by two commands, each with its own --out"
+            )
+        _evaluate_regressions(regressions, args, console)
+        return
     found: list[tuple[str, ScoreTable]] = []
-    for word in _expanded(args.scores):
+    for word in words:
         found += [(word, table) for table in read_scores(word, args.label, args.columns, args.kind, args.classes)]
     tables = _with_own_names(found)
     evaluation = evaluate(tables, [word for word, _ in found], args.signal_efficiency)
@@ -70,6 +81,17 @@ def run(args: argparse.Namespace, console: Console) -> None:
         for line in _remarks(name, tagger):
             console.say(line)
     write_evaluation(evaluation, args.out)
+    console.result(evaluation.table())
+
+
+def _evaluate_regressions(words: list[str], args: argparse.Namespace, console: Console) -> None:
+    from lorentznet.evaluate.regression import evaluate
+    from lorentznet.evaluate.regression_table import RegressionTable
+    from lorentznet.reports.regression import write_regression
+
+    evaluation = evaluate([RegressionTable.read(word) for word in words], words)
+    evaluation.numbers["command"] = args.command_line
+    write_regression(evaluation, args.out)
     console.result(evaluation.table())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,18 @@ from lorentznet.errors import CheckpointError, ConfigError
 if TYPE_CHECKING:
     from lorentznet.evaluate.invariance_result import InvarianceResult
 
-HELP = "measure how invariant trained taggers are under boosts and rotations"
+HELP = "measure how invariant trained taggers are under boosts and rotations; how covariant, where they predict momenta"
 EXAMPLE = "lorentznet invariance runs/cg/best.ckpt runs/clifford/best.ckpt jets.root#test --out invariance"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``lorentznet invariance``."""
-    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="checkpoint (.ckpt), or folder of a training")
+    parser.add_argument(
+        "checkpoints",
+        nargs="+",
+        metavar="CHECKPOINT",
+        help="checkpoint (.ckpt), folder of a training, or name of pretrained weights",
+    )
     parser.add_argument("files", nargs="+", metavar="FILE", help="jets: PATH[:TREE][#ROWS], e.g. jets.root#test")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for invariance.json, .csv and figures")
     parser.add_argument(
@@ -28,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name", action="append", default=[], help="name of the tagger, once for each checkpoint (default: name of the training)"
     )
+    parser.add_argument(
+        "--dtypes",
+        nargs="+",
+        default=["float32", "float64"],
+        metavar="DTYPE",
+        help="precision of the network: float32, float64, bfloat16 (default: float32 float64)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of the random frames (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:K (default: %(default)s)")
 
@@ -35,8 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> None:
     """Scan, write, draw, and print the table."""
     from lorentznet import files
-    from lorentznet.evaluate import invariance
+    from lorentznet.evaluate import covariance, invariance
     from lorentznet.evaluate.invariance_result import InvarianceResult
+    from lorentznet.train import pretrained
     from lorentznet.train.checkpoint import load
     from lorentznet.train.devices import select_device
 
@@ -44,7 +58,10 @@ def run(args: argparse.Namespace, console: Console) -> None:
     checkpoints = [word for word in given if is_checkpoint(word)]
     jets = [word for word in given if not is_checkpoint(word)]
     if not checkpoints:
-        raise CheckpointError(f"{given[0]}: is no checkpoint; give checkpoints (.ckpt) or folders of trainings, then jets")
+        raise CheckpointError(
+            f"{given[0]}: is no checkpoint; give checkpoints (.ckpt), folders of trainings or names of pretrained weights "
+            f"({', '.join(pretrained.names()) or 'none are here'}), then jets"
+        )
     if not jets:
         raise ConfigError(f"{given[-1]}: is a checkpoint, and no jets are given; add a jet file, e.g. jets.root#test")
     if args.name and len(args.name) != len(checkpoints):
@@ -57,11 +74,22 @@ def run(args: argparse.Namespace, console: Console) -> None:
     device = select_device(args.device)
     table = invariance.draw(jets, args.jets, args.card)
     files.make_folder(args.out)  # before the scan, which takes its time
+    momenta = {name: tagger for name, tagger in taggers.items() if tagger.output_law is not None}
+    if momenta:
+        with console.progress(f"seeing {len(table)} jets from other frames", len(momenta) * covariance.measurements()) as advance:
+            found = covariance.scan(momenta, table, jets=args.jets, seed=args.seed, device=device, progress=advance)
+        found.write(args.out)
+        console.result(found.table())
+    if len(momenta) == len(taggers):
+        return
     results = []
-    for name, tagger in taggers.items():
-        with console.progress(f"seeing {len(table)} jets from other frames, {name}", invariance.measurements()) as advance:
+    for name, tagger in ((name, tagger) for name, tagger in taggers.items() if name not in momenta):
+        steps = invariance.measurements(dtypes=args.dtypes)
+        with console.progress(f"seeing {len(table)} jets from other frames, {name}", steps) as advance:
             results.append(
-                invariance.scan(tagger, table, jets=args.jets, seed=args.seed, device=device, progress=advance, name=name)
+                invariance.scan(
+                    tagger, table, dtypes=args.dtypes, jets=args.jets, seed=args.seed, device=device, progress=advance, name=name
+                )
             )
     result = InvarianceResult.merged(results)
     paths = [*result.write(args.out), *draw(result, args.out)]
@@ -70,9 +98,11 @@ def run(args: argparse.Namespace, console: Console) -> None:
 
 
 def is_checkpoint(word: str) -> bool:
-    """True for the name of a checkpoint file and for a folder that holds one."""
+    """True for the name of a checkpoint file, for a folder that holds one, and for a word that can only be meant as a name of weights."""
     path = Path(word)
-    return path.suffix == ".ckpt" or any((path / name).exists() for name in ("best.ckpt", "run.json"))
+    if path.suffix in (".ckpt", ".safetensors") or any((path / name).exists() for name in ("best.ckpt", "run.json")):
+        return True
+    return word != "sample" and not path.exists() and re.fullmatch(r"[\w-]+", word) is not None  # no suffix, and no such file
 
 
 def name_of(word: str) -> str:

@@ -11,17 +11,23 @@ from lorentznet.console import Console
 from lorentznet.errors import CheckpointError, ConfigError, OutputError
 
 if TYPE_CHECKING:
+    from lorentznet.evaluate.regression_table import RegressionTable
     from lorentznet.evaluate.scores import ScoreTable
     from lorentznet.taggers import Tagger
     from lorentznet.train.prediction import Prediction
 
-HELP = "write the logits of all jets of one or several files"
+HELP = "write the logits of all jets of one or several files, or their momenta or masses"
 EXAMPLE = "lorentznet predict runs/cg/best.ckpt jets.root#test --out scores/cg.root"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``lorentznet predict``."""
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint, or folder of a training")
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="checkpoint, folder of a training, or name of pretrained weights ('lorentznet pretrained' lists them)",
+    )
     parser.add_argument(
         "files",
         nargs="+",
@@ -51,6 +57,11 @@ def run(args: argparse.Namespace, console: Console) -> None:
     table = score_table(prediction, tagger, checkpoint, args.name, args.device, args.command_line)
     table.write(args.out)
     rate = len(table) / max(prediction.seconds, 1e-9)
+    if prediction.extrapolation:
+        console.say(f"warning: {table.name} was {prediction.extrapolation}")
+    if prediction.without_rest_frame:
+        count = f"{prediction.without_rest_frame:,} of {len(table):,} jets have"
+        console.say(f"warning: {count} no rest frame (a single particle, or all exactly collinear)")
     console.say(f"{len(table)} jets in {prediction.seconds:.1f} s ({rate:.0f} jets/s, reading included)")
     console.result(str(args.out))
 
@@ -73,8 +84,8 @@ def score_table(
     name: str | None = None,
     device: str = "cpu",
     command: str | None = None,
-) -> ScoreTable:
-    """Logits with the names and the origin that a score file carries.
+) -> ScoreTable | RegressionTable:
+    """Logits, momenta or masses with the names and the origin that a file of them carries.
 
     Parameters
     ----------
@@ -89,6 +100,7 @@ def score_table(
     device, command
         For the record.
     """
+    from lorentznet.evaluate.regression_table import RegressionTable
     from lorentznet.evaluate.scores import ScoreTable
     from lorentznet.taggers import describe
     from lorentznet.train.checkpoint import load_run_info
@@ -109,19 +121,24 @@ def score_table(
     }
     how = {
         **provenance(command),
-        "checkpoint": str(checkpoint),
+        **({"pretrained": info["pretrained"]} if "pretrained" in info else {"checkpoint": str(checkpoint)}),
+        **({"extrapolation": prediction.extrapolation} if prediction.extrapolation else {}),
+        **({"jets_without_rest_frame": prediction.without_rest_frame} if prediction.without_rest_frame else {}),
         "files": list(prediction.files),
         "card": card_facts(prediction.card),
         "device": device,
         "seconds": round(prediction.seconds, 3),
     }
-    return ScoreTable(
-        name=name or info.get("name") or checkpoint.stem,
-        classes=prediction.classes,
-        ids=prediction.ids,
-        labels=prediction.labels,
-        weights=prediction.weights,
-        logits=prediction.logits,
-        observers=prediction.observers,
-        provenance={"tagger": about, "prediction": how},
+    common: dict[str, Any] = {
+        "name": name or info.get("name") or checkpoint.stem,
+        "ids": prediction.ids,
+        "labels": prediction.labels,
+        "weights": prediction.weights,
+        "observers": prediction.observers,
+        "provenance": {"tagger": about, "prediction": how},
+    }
+    if prediction.outputs is None or prediction.jets is None:
+        return ScoreTable(classes=prediction.classes, logits=prediction.logits, **common)
+    return RegressionTable(
+        task=prediction.task, predictions=prediction.outputs, targets=prediction.targets, jets=prediction.jets, **common
     )

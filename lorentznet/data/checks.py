@@ -20,6 +20,8 @@ from lorentznet.errors import DataError
 MASS_SHELL_TOLERANCE = 1e-3
 """A particle's energy may fall below its momentum by this fraction, as that of momenta stored with ten bits does."""
 
+_LIGHTLIKE = 64 * float(np.finfo(np.float64).eps)
+
 PLAUSIBLE_PT, PLAUSIBLE_MASS = 2e4, 2e3
 """Median jet pT and mass in GeV that jets of no collider reach together; both, because boosted jets keep their mass."""
 
@@ -81,6 +83,19 @@ def find_problems(table: JetTable) -> list[Problem]:
         problems += _of_particles(table, broken, "NaN or infinite momentum", _REMOVE)
     cure = "check the order (E, px, py, pz) and the names of the momenta in the card"
     return problems + _of_particles(table, _below_mass_shell(table.momenta), "energy below the momentum", cure)
+
+
+def without_rest_frame(table: JetTable) -> np.ndarray:
+    """Which jets have no rest frame, shape (n_jets,): a single particle, or all exactly collinear, so that the mass vanishes.
+
+    As in the front end of the networks (:mod:`lorentznet.nn.frame`): to rounding, M^2 <= 64 epsilon E^2; and whatever mass a single
+    particle has.
+    """
+    owner = np.repeat(np.arange(len(table)), table.counts)
+    energy, *space = (np.bincount(owner, component, minlength=len(table)) for component in table.momenta.T)
+    lightlike = energy**2 - sum(p**2 for p in space) <= _LIGHTLIKE * energy**2
+    found: np.ndarray = lightlike | (table.counts <= 1)
+    return found
 
 
 def _below_mass_shell(momenta: np.ndarray) -> np.ndarray:

@@ -109,7 +109,10 @@ class Inspection:
 
 
 def inspect_file(
-    word: str | Path | JetSource, card: CardLike | None = None, advance: Callable[[int], None] | None = None
+    word: str | Path | JetSource,
+    card: CardLike | None = None,
+    advance: Callable[[int], None] | None = None,
+    watch: Callable[[JetTable], None] | None = None,
 ) -> Inspection:
     """Look at every jet of a file.
 
@@ -121,6 +124,8 @@ def inspect_file(
         As in :func:`lorentznet.data.read`.
     advance
         Called with the number of jets that were looked at, for a progress bar.
+    watch
+        Called with the sound jets, table by table.
 
     Returns
     -------
@@ -152,7 +157,7 @@ def inspect_file(
         )
         jets.card = jets.card.replace(sort=False)  # to see the order that the file has
         try:
-            sums, problems = _look(jets, result, advance or (lambda n: None))
+            sums, problems = _look(jets, result, advance or (lambda n: None), watch or (lambda table: None))
         except DataError as error:
             result.problems.append(str(error))
             return result
@@ -161,11 +166,13 @@ def inspect_file(
     return result
 
 
-def _look(jets: Jets, result: Inspection, advance: Callable[[int], None]) -> tuple[JetTable, list[checks.Problem]]:
+def _look(
+    jets: Jets, result: Inspection, advance: Callable[[int], None], watch: Callable[[JetTable], None]
+) -> tuple[JetTable, list[checks.Problem]]:
     """Go through the jets, block by block: their sums as a table of one-particle jets, and all problems, each kind once."""
     kinds: dict[str, checks.Problem] = {}
     sums: list[JetTable] = []
-    zeros = beams = 0
+    zeros = beams = lightlike = 0
     for start, stop in jets.pieces(*jets.rows, BLOCK):
         block = jets.block(start, stop)
         table = block.table
@@ -183,8 +190,12 @@ def _look(jets: Jets, result: Inspection, advance: Callable[[int], None]) -> tup
         transverse = (sound.momenta[:, 1:3] != 0).any(axis=1)
         zeros += int((~(sound.momenta != 0).any(axis=1)).sum())
         beams += int((~transverse & (sound.momenta[:, 3] != 0)).sum())
+        lightlike += int(checks.without_rest_frame(sound).sum())
         sums.append(_summed(sound))
+        watch(sound)
         advance(stop - start)
+    if lightlike:
+        result.warnings.append(f"{lightlike:,} jets have no rest frame: a single particle, or all exactly collinear")
     if zeros:
         result.warnings.append(f"{zeros:,} particles have no momentum at all: padding of fixed-size arrays?")
     if beams:

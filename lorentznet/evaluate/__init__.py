@@ -8,10 +8,36 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["foreign", "intervals", "invariance", "metrics", "scores", "summary"]
+__all__ = [
+    "covariance",
+    "explain",
+    "explanation",
+    "foreign",
+    "intervals",
+    "invariance",
+    "metrics",
+    "paired",
+    "regression",
+    "regression_table",
+    "scores",
+    "summary",
+]
 
 if TYPE_CHECKING:
-    from lorentznet.evaluate import foreign, intervals, invariance, metrics, scores, summary
+    from lorentznet.evaluate import (
+        covariance,
+        explain,
+        explanation,
+        foreign,
+        intervals,
+        invariance,
+        metrics,
+        paired,
+        regression,
+        regression_table,
+        scores,
+        summary,
+    )
 
 
 def __getattr__(name: str) -> Any:

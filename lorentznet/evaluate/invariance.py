@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lorentznet.taggers.base import Tagger
 
 GAMMAS = (1.1, 2.0, 10.0, 100.0, 1000.0)
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 CONDITIONINGS = ("frame", "lab")
 RUNS = 20
 """Stretches of rows that :func:`draw` takes from a file."""
@@ -66,7 +66,7 @@ def scan(
     transformations
         Names out of :data:`~lorentznet.evaluate.transformations.TRANSFORMATIONS`.
     dtypes
-        Precision of the network: ``"float32"``, ``"float64"``.
+        Precision of the network: ``"float32"``, ``"float64"``, ``"bfloat16"``.
     conditionings
         ``"frame"``: float64 front end, then the network in its dtype; ``"lab"``: no rest frame, everything in that dtype. A
         tagger without such a switch has one mode only, which is called ``"lab"``.
@@ -106,8 +106,10 @@ def scan(
     if any(not gamma >= 1 for gamma in gammas):
         raise ConfigError(f"invariance: gammas must be at least 1, got {', '.join(f'{gamma:g}' for gamma in gammas)}")
     name = name or tagger.name
-    measured = _Measured(tagger, device, chunk or (32 if torch.device(device).type == "cpu" else 512))
-    batch = _some(jets_in, jets)
+    if tagger.output_law is not None:
+        raise ConfigError(f"tagger '{name}': its outputs are momenta, which change with the frame; scan their covariance instead")
+    measured = _Measured(tagger, device, chunk or (32 if torch.device(device).type == "cpu" else 512), dtypes)
+    batch = evenly_spaced(jets_in, jets)
     # Jets of one size stand together, so that little of a chunk is padding.
     batch = tagger.with_references(batch.select(torch.argsort(batch.counts, stable=True)))
     sigma, reference = measured.spread(batch, name)
@@ -125,13 +127,13 @@ def scan(
         for number, gamma in enumerate([1.0] if transformation in WITHOUT_GAMMA else gammas):
             random = np.random.default_rng([seed, sorted(TRANSFORMATIONS).index(transformation), number])
             matrices = TRANSFORMATIONS[transformation](gamma, batch.n_jets, random)
-            moved = _transformed(batch, matrices)
+            moved = transformed(batch, matrices)
             for mode in modes:
                 change = _change(measured.logits(moved, *mode), baseline[mode], sigma)
                 result.curves.setdefault(mode, {}).setdefault(transformation, {})[gamma_key(gamma)] = change
                 if progress is not None:
                     progress(1)
-            rounded = _transformed(moved, inverse(matrices))
+            rounded = transformed(moved, inverse(matrices))
             floor = _change(measured.logits(rounded, "float64", measured.best), reference, sigma)
             result.floor.setdefault(transformation, {})[gamma_key(gamma)] = floor
             if progress is not None:
@@ -195,8 +197,8 @@ def draw(files: Words | Iterable[Words], jets: int = 1000, card: CardLike | None
 class _Measured:
     """Copies of a tagger in all its modes; the tagger itself is not touched."""
 
-    def __init__(self, tagger: Tagger, device: str | torch.device, chunk: int) -> None:
-        self.copies = {dtype: copy.deepcopy(tagger).to(device, torch_dtype).eval() for dtype, torch_dtype in DTYPES.items()}
+    def __init__(self, tagger: Tagger, device: str | torch.device, chunk: int, dtypes: Sequence[str]) -> None:
+        self.copies = {dtype: copy.deepcopy(tagger).to(device, DTYPES[dtype]).eval() for dtype in {*dtypes, "float64"}}
         self.device, self.chunk = device, chunk
         try:
             self.copies["float64"].in_frame("frame")
@@ -238,7 +240,7 @@ class _Measured:
         return sigma, logits
 
 
-def _some(jets_in: JetTable | JetBatch, number: int) -> JetBatch:
+def evenly_spaced(jets_in: JetTable | JetBatch, number: int) -> JetBatch:
     """At most ``number`` jets, evenly spaced, so that a file sorted by class gives all classes."""
     total = jets_in.n_jets if isinstance(jets_in, JetBatch) else len(jets_in)
     chosen = np.arange(total) if total <= number else np.arange(number) * total // number
@@ -250,7 +252,7 @@ def _some(jets_in: JetTable | JetBatch, number: int) -> JetBatch:
     return batch
 
 
-def _transformed(batch: JetBatch, matrices: Matrices) -> JetBatch:
+def transformed(batch: JetBatch, matrices: Matrices) -> JetBatch:
     """The jets seen from another frame each: transformed in extended precision, rounded to float64 once."""
     p4 = (matrices[batch.batch.numpy()] @ batch.p4.numpy().astype(matrices.dtype)[..., None])[..., 0]
     references = None
@@ -262,7 +264,12 @@ def _transformed(batch: JetBatch, matrices: Matrices) -> JetBatch:
 
 def _change(logits: Tensor, baseline: Tensor, sigma: float) -> Change:
     difference = (logits - baseline) / sigma
+    flips = float((_decision(logits) != _decision(baseline)).double().mean())
     bad = int((~torch.isfinite(difference).all(1)).sum())
     if bad:
-        return Change(math.inf, math.inf, bad)
-    return Change(float(difference.square().mean().sqrt()), float(difference.abs().max()))
+        return Change(math.inf, math.inf, bad, flips)
+    return Change(float(difference.square().mean().sqrt()), float(difference.abs().max()), 0, flips)
+
+
+def _decision(logits: Tensor) -> Tensor:
+    return logits[:, 0] > 0 if logits.shape[1] == 1 else logits.argmax(1)

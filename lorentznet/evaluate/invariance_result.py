@@ -30,22 +30,25 @@ class Change:
         Root mean square and largest absolute value; infinite if some logit is not finite.
     nonfinite
         Number of jets whose logit is not finite.
+    flips
+        Part of the jets whose most likely class changes.
     """
 
     rms: float
     max: float
     nonfinite: int = 0
+    flips: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """``{"rms", "max"}``, None for what is not finite, and then ``nonfinite``, the number of such jets."""
-        values = {"rms": _or_none(self.rms), "max": _or_none(self.max)}
+        """``{"rms", "max", "flips"}``, None for what is not finite, and then ``nonfinite``, the number of such jets."""
+        values = {"rms": _or_none(self.rms), "max": _or_none(self.max), "flips": self.flips}
         return values | {"nonfinite": self.nonfinite} if self.nonfinite else values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Change:
         """The inverse of :meth:`to_dict`."""
         rms, largest = (math.inf if values[key] is None else float(values[key]) for key in ("rms", "max"))
-        return cls(rms, largest, int(values.get("nonfinite", 0)))
+        return cls(rms, largest, int(values.get("nonfinite", 0)), float(values.get("flips", 0.0)))
 
 
 Curves = dict[str, dict[str, Change]]
@@ -98,7 +101,7 @@ class TaggerInvariance:
         about = {key: values[key] for key in ("jets", "seed", "device", "logit_std", "symmetry", "references")}
         curves = {
             (dtype, conditioning): _curves(values[dtype][conditioning])
-            for dtype in ("float32", "float64")
+            for dtype in ("float32", "float64", "bfloat16")
             for conditioning in values.get(dtype, {})
         }
         return cls(**about, curves=curves, floor=_curves(values["floor"]))
@@ -131,8 +134,8 @@ class InvarianceResult:
     def to_dict(self) -> dict[str, Any]:
         """As in ``invariance.json``.
 
-        ``taggers.<name>.<float32|float64>.<frame|lab>.<transformation>.<gamma> = {rms, max}``; ``taggers.<name>.floor`` and how
-        it was made stand beside.
+        ``taggers.<name>.<float32|float64|bfloat16>.<frame|lab>.<transformation>.<gamma> = {rms, max, flips}``;
+        ``taggers.<name>.floor`` and how it was made stand beside.
         """
         return {"taggers": {name: scanned.to_dict() for name, scanned in self.taggers.items()}}
 
@@ -171,11 +174,11 @@ class InvarianceResult:
                         yield name, dtype, conditioning, transformation, gamma, change
 
     def cells(self) -> list[list[str]]:
-        """The rms changes as a table of words: a header, then a row for each tagger, mode and transformation."""
+        """The rms changes, and flipped decisions, as a table of words: a header, then a row for each tagger, mode and transformation."""
         columns = sorted({gamma for *_, gamma, _ in self.rows()}, key=float)
         table: dict[tuple[str, ...], dict[str, str]] = {}
         for name, dtype, conditioning, transformation, gamma, change in self.rows():
-            table.setdefault((name, dtype, conditioning, transformation), {})[gamma] = number(change.rms)
+            table.setdefault((name, dtype, conditioning, transformation), {})[gamma] = _cell(change)
         header = ["tagger", "dtype", "front end", "transform", *(f"gamma {gamma}" for gamma in columns)]
         return [header, *([*place, *(points.get(gamma, "") for gamma in columns)] for place, points in table.items())]
 
@@ -190,7 +193,8 @@ class InvarianceResult:
     def caption(self) -> str:
         """What the numbers are."""
         made = sorted({f"{scanned.jets} jets, seed {scanned.seed}, {scanned.device}" for scanned in self.taggers.values()})
-        return f"rms change of the logit under random transforms, in its standard deviations ({'; '.join(made)})"
+        what = "rms change of the logit under random transforms, in its standard deviations, and how many decisions flip"
+        return f"{what} ({'; '.join(made)})"
 
     def _repr_html_(self) -> str:
         header, *rows = ([html.escape(word) for word in row] for row in self.cells())
@@ -204,6 +208,11 @@ class InvarianceResult:
         caption = html.escape(self.caption())
         table = f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         return f"{table}<ul>{verdicts}</ul>"
+
+
+def _cell(change: Change) -> str:
+    flips = f" ({100 * change.flips:.2g} %)" if change.flips else ""
+    return number(change.rms) + flips
 
 
 def gamma_key(gamma: float) -> str:

@@ -122,13 +122,8 @@ class ScoreTable:
         OutputError
             If the suffix is not one of :data:`SUFFIXES`, or the file cannot be written.
         """
-        path = check_suffix(path)
-        write = {".root": _write_root, ".parquet": _write_parquet}.get(path.suffix, _write_hdf5)
-        columns = self.columns
-        meta = json.dumps({"name": self.name, "classes": list(self.classes), "provenance": self.provenance}, ensure_ascii=False)
-        with atomic(path) as temporary:
-            write(temporary, columns, meta)
-        return path
+        meta = {"name": self.name, "classes": list(self.classes), "provenance": self.provenance}
+        return write_table(path, self.columns, meta)
 
     @classmethod
     def read(cls, path: str | Path) -> ScoreTable:
@@ -139,23 +134,7 @@ class ScoreTable:
         DataError
             If there is no such file, it is damaged, or not a score file.
         """
-        path = Path(path)
-        if not path.exists():
-            here = [other.name for other in path.parent.iterdir() if other.suffix in SUFFIXES] if path.parent.is_dir() else []
-            raise DataError(f"{path}: no such file" + (f"; {nearest(path.name, here)}" if here else ""))
-        if path.suffix not in SUFFIXES:
-            raise DataError(f"{path}: not a score file; they end in {', '.join(SUFFIXES)}")
-        read: Callable[[Path], tuple[Columns, str | None]] = {".root": _read_root, ".parquet": _read_parquet}.get(
-            path.suffix, _read_hdf5
-        )
-        try:
-            columns, text = read(path)
-            meta = json.loads(text) if text else {}
-        except DataError:
-            raise
-        except Exception as error:  # uproot, pyarrow and h5py raise many kinds for damaged files
-            raise DataError(f"{path}: cannot be read ({_first_line(error)}); write it again with 'lorentznet predict'") from error
-        return cls._from_columns(path, columns, meta)
+        return cls._from_columns(Path(path), *read_table(path))
 
     @classmethod
     def _from_columns(cls, path: Path, columns: Columns, meta: Meta) -> ScoreTable:
@@ -189,6 +168,36 @@ def check_suffix(path: str | Path) -> Path:
     if path.suffix not in SUFFIXES:
         raise OutputError(f"{path}: the suffix '{path.suffix}' tells no format of scores; end the name in {', '.join(SUFFIXES)}")
     return path
+
+
+def write_table(path: str | Path, columns: Columns, meta: Meta) -> Path:
+    """Write columns and what is said of them, whole or not at all; the suffix tells the container, as in :meth:`ScoreTable.write`."""
+    path = check_suffix(path)
+    write = {".root": _write_root, ".parquet": _write_parquet}.get(path.suffix, _write_hdf5)
+    text = json.dumps(meta, ensure_ascii=False)
+    with atomic(path) as temporary:
+        write(temporary, columns, text)
+    return path
+
+
+def read_table(path: str | Path) -> tuple[Columns, dict[str, Any]]:
+    """The inverse of :func:`write_table`; :class:`DataError` if there is no such file or it is damaged."""
+    path = Path(path)
+    if not path.exists():
+        here = [other.name for other in path.parent.iterdir() if other.suffix in SUFFIXES] if path.parent.is_dir() else []
+        raise DataError(f"{path}: no such file" + (f"; {nearest(path.name, here)}" if here else ""))
+    if path.suffix not in SUFFIXES:
+        raise DataError(f"{path}: not a score file; they end in {', '.join(SUFFIXES)}")
+    read: Callable[[Path], tuple[Columns, str | None]] = {".root": _read_root, ".parquet": _read_parquet}.get(
+        path.suffix, _read_hdf5
+    )
+    try:
+        columns, text = read(path)
+        return columns, json.loads(text) if text else {}
+    except DataError:
+        raise
+    except Exception as error:  # uproot, pyarrow and h5py raise many kinds for damaged files
+        raise DataError(f"{path}: cannot be read ({_first_line(error)}); write it again with 'lorentznet predict'") from error
 
 
 def _write_root(path: Path, columns: Columns, meta: str) -> None:

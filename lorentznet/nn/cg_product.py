@@ -5,7 +5,8 @@ For irreps a, b and an output c the product of two features is
 .. math:: z_\gamma = \sum_{\alpha\beta} H_{\alpha\beta\gamma}\, x_\alpha y_\beta
 
 with a real intertwiner H. All paths of one pair (a, b) share one outer product and one matrix product with the intertwiners side
-by side; paths that vanish by symmetry or repeat others are never planned.
+by side; paths that vanish by symmetry or repeat others are never planned. Products of vectors, bivectors and tensors take the fast way
+of :mod:`lorentznet.nn.matrix_product`; the general one serves every other irrep.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from lorentznet.group.clebsch_gordan import CGPath, self_product_paths, vector_p
 from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps, real_irreps
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.constant import Constant
+from lorentznet.nn.matrix_product import MatrixPlan
 
 
 class _PlannedProduct(EquivariantModule):
     """Outputs of planned paths, grouped by the pair of irreps that they multiply.
 
-    ``irreps_out`` has one term per path, in the order of the groups.
+    ``irreps_out`` has one term per path of ``paths``, in the order of the groups. With ``fast`` off, the general way is
+    taken throughout: the same function, slower.
     """
+
+    fast: bool
 
     def _plan(self, paths: Sequence[CGPath], reflections: bool) -> None:
         channels = common_multiplicity(self.irreps_in)
@@ -39,16 +44,22 @@ class _PlannedProduct(EquivariantModule):
         self.sizes = [[path.out.dim for path in group] for group in grouped.values()]
         self.factors: list[float | None] = []
         self.tables: list[Constant] = []
-        for group in grouped.values():
+        self.plans: list[MatrixPlan | None] = []
+        for (i, j), group in grouped.items():
             table = torch.cat([path.tensor.flatten(0, 1) for path in group], -1)
             self.factors.append(_multiple_of_identity(table))
             self.tables.append(Constant(table))
-        self.irreps_out = Irreps([(channels, path.out) for group in grouped.values() for path in group])
+            self.plans.append(MatrixPlan.find(i, j, table) if self.fast else None)
+        self.paths = [path for group in grouped.values() for path in group]
+        self.irreps_out = Irreps([(channels, path.out) for path in self.paths])
 
     def _multiply(self, number: int, x: Tensor, y: Tensor) -> list[Tensor]:
         factor = self.factors[number]
         if factor is not None:
             return [factor * x * y]
+        plan = self.plans[number]
+        if plan is not None:
+            return list(plan.multiply(x, y).split(self.sizes[number], -1))
         outer = (x[..., :, None] * y[..., None, :]).flatten(-2)
         return list((outer @ self.tables[number].like(outer)).split(self.sizes[number], -1))
 
@@ -75,15 +86,21 @@ class SelfProduct(_PlannedProduct):
     Parameters
     ----------
     irreps
-        Irreps of the features, all of one multiplicity; products are truncated to the same irreps.
+        Irreps of the features, all of one multiplicity.
     reflections
         Leave out the paths to pseudotensors, so that the product commutes with parity.
+    outputs
+        Irreps to which products are truncated, by default those of the features.
+    fast
+        Multiply vectors, bivectors and tensors as matrices.
     """
 
-    def __init__(self, irreps: Irreps, reflections: bool = True) -> None:
+    def __init__(
+        self, irreps: Irreps, reflections: bool = True, outputs: Sequence[AnyIrrep] | None = None, fast: bool = True
+    ) -> None:
         super().__init__()
-        self.irreps_in = irreps
-        self._plan(self_product_paths(irreps.irreps), reflections)
+        self.irreps_in, self.fast = irreps, fast
+        self._plan(self_product_paths(irreps.irreps, outputs), reflections)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """One tensor (channels, ..., dim) per term of ``irreps_out``."""
@@ -97,6 +114,7 @@ class SelfProduct(_PlannedProduct):
             cls(Irreps("2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)")),
             cls(Irreps("2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)"), reflections=False),
             cls(Irreps([(1, irrep) for irrep in real_irreps(4)])),
+            cls(Irreps("2x(0,0)+2x(1,1)"), outputs=real_irreps(3)),
         )
 
 
@@ -106,15 +124,21 @@ class VectorProduct(_PlannedProduct):
     Parameters
     ----------
     irreps
-        Irreps of the features, all of one multiplicity; products are truncated to the same irreps.
+        Irreps of the features, all of one multiplicity.
     reflections
         Leave out the paths to pseudotensors, so that the product commutes with parity.
+    outputs
+        Irreps to which products are truncated, by default those of the features.
+    fast
+        Multiply vectors, bivectors and tensors as matrices.
     """
 
-    def __init__(self, irreps: Irreps, reflections: bool = True) -> None:
+    def __init__(
+        self, irreps: Irreps, reflections: bool = True, outputs: Sequence[AnyIrrep] | None = None, fast: bool = True
+    ) -> None:
         super().__init__()
-        self.irreps_in = irreps
-        self._plan(vector_product_paths(irreps.irreps), reflections)
+        self.irreps_in, self.fast = irreps, fast
+        self._plan(vector_product_paths(irreps.irreps, outputs), reflections)
 
     def forward(self, features: Sequence[Tensor], vectors: Tensor) -> list[Tensor]:
         """Features (channels, ..., dim) times vectors (..., 4): one tensor per term of ``irreps_out``."""

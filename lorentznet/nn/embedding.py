@@ -16,7 +16,8 @@ _REFERENCE = (-4.5, 2.0)
 class ParticleScalars(nn.Module):
     """Invariant features of each particle.
 
-    ln(E_i / M) in the rest frame, ln(M / GeV), the products with the reference vectors, and the particle scalars of the data set.
+    ln(E_i / M) in the rest frame, ln(M / GeV), the products with the reference vectors, the particle scalars of the data set, and
+    which particle is a reference vector.
 
     Parameters
     ----------
@@ -41,7 +42,9 @@ class ParticleScalars(nn.Module):
                 found = 0 if extra is None else extra.shape[-1]
                 raise ValueError(f"the tagger reads {self.n_extra} scalars of each particle, the batch has {found}")
             rows.append(extra.to(log_energy.dtype).movedim(-1, 0))
-        return torch.where(frame.mask, torch.cat(rows), 0)
+        if frame.indicators is not None:
+            rows.append(frame.indicators.movedim(-1, 0))
+        return torch.where(frame.nodes, torch.cat(rows), 0)
 
 
 def standardised(x: Tensor, mean_and_width: tuple[float, float]) -> Tensor:

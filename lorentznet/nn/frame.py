@@ -24,6 +24,9 @@ from torch import Tensor, nn
 from lorentznet.data.batch import JetBatch
 from lorentznet.errors import ConfigError, nearest
 from lorentznet.group.minkowski import minkowski_dot, minkowski_square
+from lorentznet.nn.kinematics import boost_to_rest, safe_norm, to_dense
+from lorentznet.nn.pairs import GraphKind, delta_r_square, nearest_particles, pair_invariants, pair_mask
+from lorentznet.nn.references import REFERENCES, ReferenceUse, laboratory, reference_particles, reference_scalars
 
 Conditioning = Literal["frame", "lab"]
 MassPolicy = Literal["massless", "keep"]
@@ -41,7 +44,7 @@ class JetFrame:
     momenta : Tensor, shape (jets, particles, 4)
         Four-momenta in units of the jet mass; zero where there is no particle.
     mask : Tensor, shape (jets, particles), bool
-        True for a real particle.
+        True for a real particle. Reference vectors that take part as particles stand before those of the jet and are not real.
     energy : Tensor, shape (jets, particles)
         p_i.P / M^2, the energy in the rest frame in units of M.
     log_product : Tensor, shape (jets, particles, particles)
@@ -55,7 +58,14 @@ class JetFrame:
     time : Tensor, shape (jets, 4), or None
         P / M in the frame of ``momenta``; None stands for (1, 0, 0, 0), the rest frame.
     degenerate : Tensor, shape (jets,), bool
-        Jets without a rest frame (massless to rounding).
+        Jets without a rest frame: massless to rounding, or a single particle that is massless by decree.
+    boosts : tuple of (P, M)
+        The pure boosts that led here, one after the other: each brought P, shape (jets, 4), of mass M, shape (jets,), to rest; float64.
+        The last M is the unit of ``momenta`` in GeV.
+    indicators : Tensor, shape (jets, particles, r), or None
+        One where a particle is the r-th reference vector; None if no reference vector is a particle.
+    neighbours : Tensor, shape (jets, particles, particles), bool, or None
+        True at [i, j] if j is a neighbour of i; None if all are.
     """
 
     momenta: Tensor
@@ -67,57 +77,14 @@ class JetFrame:
     reference_scalars: Tensor
     time: Tensor | None
     degenerate: Tensor
+    boosts: tuple[tuple[Tensor, Tensor], ...] = ()
+    indicators: Tensor | None = None
+    neighbours: Tensor | None = None
 
-
-def to_dense(values: Tensor, ptr: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
-    """Ragged rows as a padded block.
-
-    Parameters
-    ----------
-    values
-        Shape (n_particles, ...).
-    ptr, batch
-        Offsets and jet of each particle, see :class:`~lorentznet.data.batch.JetBatch`.
-
-    Returns
-    -------
-    dense : Tensor, shape (jets, most particles, ...)
-        Zero where there is no particle.
-    mask : Tensor, shape (jets, most particles), bool
-    """
-    counts = ptr[1:] - ptr[:-1]
-    width = int(counts.max()) if counts.numel() else 0
-    mask = torch.arange(width, device=values.device) < counts[:, None]
-    slot = torch.arange(values.shape[0], device=values.device) - ptr[batch]
-    dense = values.new_zeros((counts.numel(), width, *values.shape[1:]))
-    return dense.index_put((batch, slot), values), mask
-
-
-def safe_norm(vectors: Tensor) -> Tensor:
-    """Euclidean norm over the last axis with gradient zero, not NaN, at the origin."""
-    square = vectors.square().sum(-1)
-    positive = square > 0
-    return torch.where(positive, torch.where(positive, square, 1).sqrt(), 0)
-
-
-def boost_to_rest(momenta: Tensor, total: Tensor, mass: Tensor) -> Tensor:
-    r"""Pure boost that brings ``total`` to rest.
-
-    With g = P^0/M and u = P/M (three-vectors bold): p'^0 = g p^0 - u.p and p' = p + u (u.p / (1 + g) - p^0).
-
-    Parameters
-    ----------
-    momenta
-        Shape (jets, particles, 4).
-    total, mass
-        P, shape (jets, 4), time-like, and M = sqrt(P^2), shape (jets,).
-    """
-    gamma = (total[:, :1] / mass[:, None])[:, None]
-    u = (total[:, 1:] / mass[:, None])[:, None]
-    along = (momenta[..., 1:] * u).sum(-1, keepdim=True)
-    energy = gamma * momenta[..., :1] - along
-    space = momenta[..., 1:] + u * (along / (1 + gamma) - momenta[..., :1])
-    return torch.cat((energy, space), -1)
+    @property
+    def nodes(self) -> Tensor:
+        """True for whatever takes part in messages: real particles, and references among them; shape (jets, particles)."""
+        return self.mask if self.indicators is None else self.mask | self.indicators.any(-1)
 
 
 class FrameConditioner(nn.Module):
@@ -130,42 +97,58 @@ class FrameConditioner(nn.Module):
         rounding noise); ``"keep"`` leaves energies as they are.
     references
         Reference vectors that break the symmetry in a controlled way: ``"beams"``, b+- = (1, 0, 0, +-1), and ``"time"``, t = (1, 0, 0, 0).
-        They enter as scalars: ln(p_i.b+ / P.b+), ln(p_i.b- / P.b-) and ln(m_T / 600 GeV) with m_T^2 = (P.b+)(P.b-) for the beams,
-        ln(p_i.t / P.t) for time.
+    references_as
+        How they enter: as ``"scalars"`` of each particle, or as ``"particles"`` of their own, see :mod:`lorentznet.nn.references`.
+    graph, neighbours
+        Which particles hear of each other: ``"all"``, or of each one the nearest ``neighbours`` in the distance of
+        :mod:`lorentznet.nn.pairs`. References that are particles are neighbours of all.
 
     Notes
     -----
     ``conditioning`` is ``"frame"`` (the default) or ``"lab"``: the latter skips the boost and the mass shell and works in the network's
     dtype throughout. It is the same function in exact arithmetic for massless particles, and exists to show what the front end is worth.
 
-    A jet whose mass vanishes to rounding (one massless particle, exactly collinear ones) has no rest frame. Its momenta are taken in
-    units of its energy as they are: in another frame they differ by a rotation and nothing else, so this is covariant too.
+    A jet whose mass vanishes to rounding (exactly collinear particles), or of a single massless particle, has no rest frame. Its momenta
+    are taken in units of its energy as they are: in another frame they differ by a rotation and nothing else, so this is covariant too.
+    References that are particles are left out of such a jet, which has no scale to measure them by.
     """
 
-    reference_names: ClassVar[tuple[str, ...]] = ("beams", "time")
+    reference_names: ClassVar[tuple[str, ...]] = tuple(REFERENCES)
 
-    def __init__(self, mass: MassPolicy = "massless", references: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        mass: MassPolicy = "massless",
+        references: Sequence[str] = (),
+        references_as: ReferenceUse = "scalars",
+        graph: GraphKind = "all",
+        neighbours: int = 16,
+    ) -> None:
         super().__init__()
         for name in references:
             if name not in self.reference_names:
                 raise ConfigError(f"references: unknown reference '{name}'; {nearest(name, self.reference_names)}")
         self.mass = mass
         self.references = tuple(name for name in self.reference_names if name in references)
+        self.references_as, self.graph, self.neighbours = references_as, graph, neighbours
         self.conditioning: Conditioning = "frame"
 
     @property
+    def vectors(self) -> tuple[str, ...]:
+        """Names of the reference vectors that batches carry: those that the network reads, and the beams if distances need them."""
+        needed = {*self.references, *(("beams",) if self.graph == "knn-deltar" else ())}
+        return tuple(name for name in self.reference_names if name in needed)
+
+    @property
     def n_reference_scalars(self) -> int:
-        """Number of scalars per particle that the reference vectors add."""
-        return 3 * ("beams" in self.references) + ("time" in self.references)
+        """Number of scalars per particle that the reference vectors add; of references as particles one each, that says which it is."""
+        number = sum(len(REFERENCES[name]) for name in self.references)
+        return number + (self.references_as == "scalars" and "beams" in self.references)
 
     def with_references(self, batch: JetBatch) -> JetBatch:
         """The batch with the laboratory's reference vectors attached, unless it carries some."""
-        if not self.references or getattr(batch, "references", None) is not None:
+        if not self.vectors or getattr(batch, "references", None) is not None:
             return batch
-        rows = [[1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, -1.0]] * ("beams" in self.references) + [[1.0, 0.0, 0.0, 0.0]] * (
-            "time" in self.references
-        )
-        lab = torch.tensor(rows, dtype=torch.float64, device=batch.p4.device)
+        lab = laboratory(self.vectors).to(batch.p4.device)
         return batch.with_momenta(batch.p4, lab.expand(batch.n_jets, -1, -1))
 
     def forward(self, batch: JetBatch, dtype: torch.dtype) -> JetFrame:
@@ -173,9 +156,7 @@ class FrameConditioner(nn.Module):
         batch = self.with_references(batch)
         with torch.autocast(batch.p4.device.type, enabled=False):
             dense, mask = to_dense(batch.p4, batch.ptr, batch.batch)
-            references = getattr(batch, "references", None) if self.references else None
-            if references is None:
-                references = dense.new_zeros((dense.shape[0], 0, 4))
+            references = batch.references if self.vectors else dense.new_zeros((dense.shape[0], 0, 4))
             if self.conditioning == "lab":
                 return self._lab(dense.to(dtype), mask, references.to(dtype))
             return self._rest_frame(dense, mask, references, dtype)
@@ -183,7 +164,7 @@ class FrameConditioner(nn.Module):
     def _rest_frame(self, dense: Tensor, mask: Tensor, references: Tensor, dtype: torch.dtype) -> JetFrame:
         total = dense.sum(1)
         square = minkowski_square(total)
-        degenerate = square <= 64 * torch.finfo(torch.float64).eps * total[:, 0].square()
+        degenerate = self._without_rest_frame(total, square, mask)
         rest = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64, device=dense.device)
         # A jet without rest frame stays where it is, in units of its energy (1 for a jet of zeros).
         scale = torch.where(total[:, 0] > 0, total[:, 0], 1)
@@ -191,6 +172,7 @@ class FrameConditioner(nn.Module):
         mass = torch.where(degenerate, 1.0, torch.where(degenerate, 1.0, square).sqrt())
         momenta = boost_to_rest(dense, axis, mass)
         boosted = boost_to_rest(references, axis, mass)
+        first = axis, mass
         # The boost is repeated from where the first one ended: its rounding errors, of order gamma^2 u, are then of order u.
         again = torch.where(degenerate[:, None], rest, momenta.sum(1))
         mass = torch.where(degenerate, 1.0, torch.where(degenerate, 1.0, minkowski_square(again)).clamp_min(0).sqrt())
@@ -198,15 +180,15 @@ class FrameConditioner(nn.Module):
         momenta, boosted = boost_to_rest(momenta, again, mass), boost_to_rest(boosted, again, mass)
         unit = torch.where(degenerate, scale, mass)
         momenta = momenta / unit[:, None, None]
-        length = safe_norm(momenta[..., 1:])
-        excess = None
         if self.mass == "massless":
-            energy = length
-            momenta = torch.cat((length[..., None], momenta[..., 1:]), -1)
-        else:
-            energy = momenta[..., 0]
-            excess = (energy.square() - length.square()).clamp_min(0)
-        product, angle = _pair_invariants(momenta[..., 1:], length, energy, excess)
+            momenta = torch.cat((safe_norm(momenta[..., 1:])[..., None], momenta[..., 1:]), -1)
+        own = self._own(boosted)
+        scalars = self._scalars(momenta * unit[:, None, None], own)
+        momenta, mask, scalars, indicators = self._join(momenta, mask, scalars, own, rest.expand_as(total), degenerate)
+        energy, length = momenta[..., 0], safe_norm(momenta[..., 1:])
+        massless = self.mass == "massless" and indicators is None
+        excess = None if massless else (energy.square() - length.square()).clamp_min(0)
+        product, angle = pair_invariants(momenta[..., 1:], length, energy, excess)
         log_mass = torch.where(degenerate, _MASS_FLOOR, unit).clamp_min(_MASS_FLOOR).log()
         return JetFrame(
             momenta=momenta.to(dtype),
@@ -215,59 +197,75 @@ class FrameConditioner(nn.Module):
             log_product=(product + _EPSILON).to(dtype).log(),
             log_angle=(angle + _EPSILON).to(dtype).log(),
             log_mass=log_mass.to(dtype),
-            reference_scalars=self._reference_scalars(momenta * unit[:, None, None], boosted).to(dtype),
+            reference_scalars=scalars.to(dtype),
             time=None,
             degenerate=degenerate,
+            boosts=(first, (torch.where(degenerate[:, None], unit[:, None] * rest, again), unit)),
+            indicators=None if indicators is None else indicators.to(dtype),
+            neighbours=self._nearest(product, angle, momenta, boosted, mask, indicators),
         )
 
     def _lab(self, dense: Tensor, mask: Tensor, references: Tensor) -> JetFrame:
         total = dense.sum(1)
         square = minkowski_square(total)
-        degenerate = square <= 64 * torch.finfo(dense.dtype).eps * total[:, 0].square()
+        degenerate = self._without_rest_frame(total, square, mask)
         scale = torch.where(total[:, 0] > 0, total[:, 0], 1)
         unit = torch.where(degenerate, scale, torch.where(degenerate, 1, square).sqrt())
         rest = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=dense.dtype, device=dense.device)
         time = torch.where(degenerate[:, None], rest, total / unit[:, None])
         momenta = dense / unit[:, None, None]
-        energy = minkowski_dot(momenta, time[:, None]) * mask
+        own = self._own(references)
+        momenta, mask, scalars, indicators = self._join(momenta, mask, self._scalars(dense, own), own, time, degenerate)
+        energy = minkowski_dot(momenta, time[:, None])
         product = minkowski_dot(momenta[:, :, None], momenta[:, None]).clamp_min(0)
         pair_energy = energy[:, :, None] * energy[:, None]
         angle = product / torch.where(pair_energy > 0, pair_energy, 1)
         log_mass = torch.where(degenerate, _MASS_FLOOR, unit).clamp_min(_MASS_FLOOR).log()
-        scalars = self._reference_scalars(dense, references)
-        return JetFrame(
-            momenta, mask, energy, (product + _EPSILON).log(), (angle + _EPSILON).log(), log_mass, scalars, time, degenerate
-        )
+        neighbours = self._nearest(product, angle, momenta, references, mask, indicators)
+        logs = (product + _EPSILON).log(), (angle + _EPSILON).log()
+        kept = (unit[:, None] * rest).double(), unit.double()  # no boost, but a unit
+        return JetFrame(momenta, mask, energy, *logs, log_mass, scalars, time, degenerate, (kept,), indicators, neighbours)
 
-    def _reference_scalars(self, momenta: Tensor, references: Tensor) -> Tensor:
-        """Logarithms of products with the reference vectors; momenta in GeV, both in the same frame."""
-        if not self.references:
+    def _without_rest_frame(self, total: Tensor, square: Tensor, mask: Tensor) -> Tensor:
+        lightlike = square <= 64 * torch.finfo(total.dtype).eps * total[:, 0].square()
+        # What mass a single particle has is rounding noise of either sign where particles are massless by decree.
+        return lightlike | (mask.sum(1) <= 1) if self.mass == "massless" else lightlike
+
+    def _own(self, references: Tensor) -> Tensor:
+        """Those of the carried reference vectors that the network itself reads; beams for distances alone stand before them."""
+        skipped = len(REFERENCES["beams"]) if "beams" in self.vectors and "beams" not in self.references else 0
+        return references[:, skipped:]
+
+    def _scalars(self, momenta: Tensor, references: Tensor) -> Tensor:
+        if not self.references or self.references_as != "scalars":
             return momenta.new_zeros((*momenta.shape[:2], 0))
-        particle = minkowski_dot(momenta[:, :, None], references[:, None]).clamp_min(0)
-        jet = particle.sum(1, keepdim=True)
-        ratio = (particle / torch.where(jet > 0, jet, 1) + _EPSILON).log()
-        if "beams" not in self.references:
-            return ratio
-        transverse = 0.5 * (jet[..., 0] * jet[..., 1] / 600.0**2 + _EPSILON).log()
-        return torch.cat((ratio, transverse[..., None].expand(-1, momenta.shape[1], 1)), -1)
+        return reference_scalars(momenta, references, "beams" in self.references)
 
+    def _join(
+        self, momenta: Tensor, mask: Tensor, scalars: Tensor, references: Tensor, time: Tensor, degenerate: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Put references before the particles, if they are to be particles: momenta, mask, scalars, and who is which reference."""
+        if not self.references or self.references_as != "particles":
+            return momenta, mask, scalars, None
+        joined, present = reference_particles(references, time, degenerate)
+        which = torch.eye(joined.shape[1], dtype=momenta.dtype, device=momenta.device) * present[..., None]
+        indicators = torch.cat((which, which.new_zeros((*mask.shape, joined.shape[1]))), 1)
+        none = torch.zeros_like(present)
+        scalars = momenta.new_zeros((*indicators.shape[:2], 0))
+        return torch.cat((joined, momenta), 1), torch.cat((none, mask), 1), scalars, indicators
 
-def _pair_invariants(space: Tensor, length: Tensor, energy: Tensor, mass_square: Tensor | None) -> tuple[Tensor, Tensor]:
-    r"""p_i.p_j and p_i.p_j / (E_i E_j) (1 - cos theta_ij of massless particles) without cancellation.
-
-    With unit vectors n: 1 - cos = \|n_i - n_j\|^2 / 2 and
-
-    p_i.p_j = (m_i^2 \|p_j\|^2 + m_j^2 \|p_i\|^2 + m_i^2 m_j^2) / (E_i E_j + \|p_i\| \|p_j\|) + \|p_i\| \|p_j\| (1 - cos).
-    """
-    direction = space / torch.where(length > 0, length, 1)[..., None]
-    angle = torch.zeros_like(length[:, :, None] * length[:, None])
-    for component in direction.unbind(-1):
-        angle = angle + 0.5 * (component[:, :, None] - component[:, None]).square()
-    both = length[:, :, None] * length[:, None]
-    product = both * angle
-    if mass_square is None:
-        return product, angle
-    m, p2, pair_energy = mass_square, length.square(), energy[:, :, None] * energy[:, None]
-    numerator = m[:, :, None] * p2[:, None] + p2[:, :, None] * m[:, None] + m[:, :, None] * m[:, None]
-    product = product + numerator / torch.where(pair_energy + both > 0, pair_energy + both, 1)
-    return product, product / torch.where(pair_energy > 0, pair_energy, 1)
+    @torch.no_grad()
+    def _nearest(
+        self, product: Tensor, angle: Tensor, momenta: Tensor, references: Tensor, mask: Tensor, indicators: Tensor | None
+    ) -> Tensor | None:
+        if self.graph == "all":
+            return None
+        if self.graph == "knn-deltar":
+            distance = delta_r_square(torch.where(mask[..., None], momenta, 0), references[:, :2])
+        else:
+            distance = angle if self.graph == "knn-angle" else product
+        found = nearest_particles(distance, mask, self.neighbours)
+        if indicators is None:
+            return found
+        reference = indicators.any(-1)
+        return found | (pair_mask(mask | reference) & (reference[:, :, None] | reference[:, None]))

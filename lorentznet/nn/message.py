@@ -4,7 +4,8 @@ Every message is linear in the neighbour's features and in p_i - p_j, and the pr
 
 .. math:: \sum_j f_{ij}\,(p_i - p_j) \otimes F_j = p_i \otimes (f F)_i - \big(f\,(p \otimes F)\big)_i .
 
-Products are formed at the N particles, and what is left of the N x N edges is a matrix product with the scalar weights f.
+Products are formed at the N particles, and what is left of the edges is one sum over neighbours with the scalar weights f: a matrix
+product, or a sum over the edges of a sparse graph (:mod:`lorentznet.nn.graph`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import torch
 from torch import Tensor
 
 from lorentznet.group.clifford import Multivectors
-from lorentznet.group.irreps import Irrep, Irreps
+from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.cg_product import VectorProduct
 from lorentznet.nn.geometric_product import vector_product
+from lorentznet.nn.graph import ALL_PAIRS, Graph
 
 
 class CGMessage(EquivariantModule):
@@ -27,20 +29,24 @@ class CGMessage(EquivariantModule):
     Parameters
     ----------
     irreps
-        Irreps of the features, all of one multiplicity; products are truncated to the same irreps.
+        Irreps of the features, all of one multiplicity.
     reflections
         Leave out pseudotensors, so that the layer commutes with parity.
+    outputs
+        Irreps to which products are truncated, by default those of the features.
     """
 
-    def __init__(self, irreps: Irreps, reflections: bool = True) -> None:
+    def __init__(self, irreps: Irreps, reflections: bool = True, outputs: Sequence[AnyIrrep] | None = None) -> None:
         super().__init__()
-        self.product = VectorProduct(irreps, reflections)
+        self.product = VectorProduct(irreps, reflections, outputs)
         self.parity = reflections
         self.irreps_in = irreps
         self.irreps_out = irreps + self.product.irreps_out
         self.dims = [irrep.dim for _, irrep in irreps]
 
-    def forward(self, features: Sequence[Tensor], vectors: Tensor, plain: Tensor, directed: Tensor) -> list[Tensor]:
+    def forward(
+        self, features: Sequence[Tensor], vectors: Tensor, plain: Tensor, directed: Tensor, graph: Graph = ALL_PAIRS
+    ) -> list[Tensor]:
         """Aggregated features, then their products with p_i - p_j.
 
         Parameters
@@ -50,11 +56,15 @@ class CGMessage(EquivariantModule):
         vectors
             p_i, shape (jets, particles, 4).
         plain, directed
-            f_ij of the two kinds, shape (channels, jets, particles, particles), zero where a particle is missing.
+            f_ij of the two kinds, shape (channels, *pairs): (channels, jets, particles, particles) for all pairs, zero where a particle
+            is missing.
+        graph
+            Who is a neighbour of whom.
         """
         neighbours = self.product(features, vectors)
-        first = (plain @ torch.cat(list(features), -1)).split(self.dims, -1)
-        summed = (directed @ torch.cat([*features, *neighbours], -1)).split([*self.dims, *(x.shape[-1] for x in neighbours)], -1)
+        first = graph.sum(plain, torch.cat(list(features), -1)).split(self.dims, -1)
+        summed = graph.sum(directed, torch.cat([*features, *neighbours], -1))
+        summed = summed.split([*self.dims, *(x.shape[-1] for x in neighbours)], -1)
         own = self.product(summed[: len(self.dims)], vectors)
         return [*first, *(here - there for here, there in zip(own, summed[len(self.dims) :], strict=True))]
 
@@ -85,11 +95,11 @@ class CliffordMessage(EquivariantModule):
         super().__init__()
         self.irreps_in, self.irreps_out = Multivectors(channels), Multivectors(2 * channels)
 
-    def forward(self, x: Tensor, vectors: Tensor, plain: Tensor, directed: Tensor) -> Tensor:
+    def forward(self, x: Tensor, vectors: Tensor, plain: Tensor, directed: Tensor, graph: Graph = ALL_PAIRS) -> Tensor:
         """Both sums, channels one after the other; arguments as in :class:`CGMessage`, ``x`` being (16, channels, jets, particles)."""
         components_first = vectors.movedim(-1, 0)[:, None]
-        first = aggregate(plain, x)
-        summed, crossed = aggregate(directed, torch.cat((x, vector_product(components_first, x)))).split(16)
+        first = aggregate(plain, x, graph)
+        summed, crossed = aggregate(directed, torch.cat((x, vector_product(components_first, x))), graph).split(16)
         return torch.cat((first, vector_product(components_first, summed) - crossed), 1)
 
     @classmethod
@@ -105,14 +115,16 @@ class CliffordMessage(EquivariantModule):
         return (x, self.irreps_in), (vectors, Irrep(1, 1)), (weights[0], None), (weights[1], None)
 
 
-def aggregate(weights: Tensor, x: Tensor) -> Tensor:
+def aggregate(weights: Tensor, x: Tensor, graph: Graph = ALL_PAIRS) -> Tensor:
     """sum_j f_ij x_j for components-first features.
 
     Parameters
     ----------
     weights
-        Shape (channels, jets, particles, particles).
+        Shape (channels, *pairs).
     x
         Shape (components, channels, jets, particles).
+    graph
+        Who is a neighbour of whom.
     """
-    return (weights @ x.permute(1, 2, 3, 0)).permute(3, 0, 1, 2)
+    return graph.sum(weights, x.permute(1, 2, 3, 0)).permute(3, 0, 1, 2)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from lorentznet.group.irreps import Irrep, Irreps
 from lorentznet.group.lie import matrix_exponential
 from lorentznet.nn.base import EquivariantModule
-from lorentznet.nn.frame import safe_norm
+from lorentznet.nn.kinematics import safe_norm
 
 
 def rest_boost(irrep: Irrep, time: Tensor) -> Tensor:

@@ -8,15 +8,22 @@ them needs no second mask.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from lorentznet.nn.frame import JetFrame
+from lorentznet.nn.graph import Graph, graph_of
 
 # Bells cover the invariants of jets with tens to hundreds of particles: (lowest centre, highest centre).
 PRODUCT_RANGE = (-14.0, -1.5)  # ln(p_i.p_j / M^2)
 ANGLE_RANGE = (-8.0, 0.7)  # ln(1 - cos theta), rest frame
 ABSOLUTE_RANGE = (-6.0, 8.0)  # ln(p_i.p_j / GeV^2)
+_MARGIN = 5.0  # widths beyond the outermost centres
+NEIGHBOURS = 16.0  # typical number of neighbours: weights are divided by it, so that sums over neighbours are of order one
 
 
 class PairBasis(nn.Module):
@@ -26,41 +33,86 @@ class PairBasis(nn.Module):
     ----------
     product, angle, absolute
         Number of bells in ln(p_i.p_j / M^2), ln(1 - cos theta_ij) (rest frame) and ln(p_i.p_j / GeV^2).
-    scale
-        Typical number of neighbours: the functions are divided by it, so that sums over neighbours are of order one.
     """
 
-    def __init__(self, product: int = 8, angle: int = 6, absolute: int = 0, scale: float = 16.0) -> None:
+    def __init__(self, product: int = 8, angle: int = 6, absolute: int = 0) -> None:
         super().__init__()
         self.numbers = (product, angle, absolute)
         self.n_functions = product + angle + absolute + 1
-        self.scale = scale
 
-    def forward(self, frame: JetFrame) -> Tensor:
-        """Shape (functions, jets, particles, particles); the last function is a constant."""
+    def forward(self, frame: JetFrame, graph: Graph | None = None) -> Tensor:
+        """Values on the pairs of the frame's graph, shape (functions, *pairs); the last function is a constant."""
         product, angle, absolute = self.numbers
-        rows = []
-        if product:
-            rows.append(bells(frame.log_product, product, *PRODUCT_RANGE))
-        if angle:
-            rows.append(bells(frame.log_angle, angle, *ANGLE_RANGE))
-        if absolute:
-            rows.append(bells(frame.log_product + 2 * frame.log_mass[:, None, None], absolute, *ABSOLUTE_RANGE))
-        rows.append(torch.ones_like(frame.log_product)[None])
-        return torch.where(pair_mask(frame.mask), torch.cat(rows) / self.scale, 0)
+        graph = graph_of(frame) if graph is None else graph
+        arguments = (
+            (frame.log_product, product, PRODUCT_RANGE),
+            (frame.log_angle, angle, ANGLE_RANGE),
+            (frame.log_product + 2 * frame.log_mass[:, None, None], absolute, ABSOLUTE_RANGE),
+        )
+        kept = [(graph.pairs(x), number, limits) for x, number, limits in arguments if number]
+        real = torch.ones_like(graph.pairs(frame.log_product), dtype=torch.bool) if graph.real is None else graph.real
+        rows: Tensor = _Bells.apply([(number, *limits) for _, number, limits in kept], real, *(x for x, _, _ in kept))
+        return rows
 
 
-def bells(x: Tensor, number: int, low: float, high: float) -> Tensor:
-    """Gaussians with equidistant centres, one spacing wide; shape (number, *x.shape)."""
-    spacing = (high - low) / max(number - 1, 1)
-    centres = low + spacing * torch.arange(number, dtype=x.dtype, device=x.device)
-    return torch.exp(-0.5 * ((x - centres.view(-1, *[1] * x.ndim)) / spacing).square())
+def spacing_of(number: int, low: float, high: float) -> float:
+    """Distance of neighbouring centres, which is also the width of a bell."""
+    return (high - low) / max(number - 1, 1)
 
 
-def pair_mask(mask: Tensor) -> Tensor:
-    """True for pairs of two different real particles, shape (jets, particles, particles)."""
-    different = ~torch.eye(mask.shape[1], dtype=torch.bool, device=mask.device)
-    return mask[:, :, None] & mask[:, None] & different
+class _Bells(torch.autograd.Function):
+    """exp(-(x - c)^2 / 2 w^2) for equidistant centres c, one spacing w wide, several arguments one after the other, then the mask.
+
+    Q x N x N numbers are by far the largest array of the network: it is filled in place, one bell (which fits the cache) at a time,
+    each from its neighbour, by exp(-(s - n)^2 / 2) = exp(-(s - n + 1)^2 / 2) exp(s) exp(1/2 - n).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, ranges: list[tuple[int, float, float]], real: Tensor, *arguments: Tensor) -> Tensor:
+        rows = arguments[0].new_empty((sum(number for number, _, _ in ranges) + 1, *real.shape)) if arguments else None
+        if rows is None:
+            raise ValueError("a pair basis needs at least one bell")
+        start, absent = 0, ~real
+        for x, (number, low, high) in zip(arguments, ranges, strict=True):
+            width = spacing_of(number, low, high)
+            # Far outside exp would underflow, which is slow; all bells are nothing there anyway.
+            s = ((x - low) / width).clamp_(-_MARGIN, number - 1 + _MARGIN).masked_fill_(absent, 0)
+            _fill_bells(rows[start : start + number], s, real)
+            start += number
+        rows[start] = real
+        ctx.ranges = ranges
+        ctx.save_for_backward(rows, *arguments)
+        return rows
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        rows, *arguments = ctx.saved_tensors
+        gradients: list[Tensor | None] = []
+        start = 0
+        for number_of_argument, (x, (number, low, high)) in enumerate(zip(arguments, ctx.ranges, strict=True)):
+            stop = start + number
+            if ctx.needs_input_grad[2 + number_of_argument]:
+                width = spacing_of(number, low, high)
+                centres = low + width * torch.arange(number, dtype=x.dtype, device=x.device).view(-1, *[1] * x.ndim)
+                slopes = (centres - x) / width**2 * rows[start:stop]
+                gradients.append((gradient[start:stop] * torch.where(rows[start:stop] > 0, slopes, 0)).sum(0))
+            else:
+                gradients.append(None)
+            start = stop
+        return None, None, *gradients
+
+
+def _fill_bells(rows: Tensor, s: Tensor, real: Tensor) -> None:
+    """exp(-(s - n)^2 / 2) in row n, zero where not ``real``."""
+    middle = len(rows) // 2
+    torch.mul((s - middle).square_().mul_(-0.5).exp_(), real, out=rows[middle])
+    up = (s - middle).exp_()
+    for n in range(middle + 1, len(rows)):
+        torch.mul(rows[n - 1], up, out=rows[n]).mul_(math.exp(0.5 - (n - middle)))
+    down = up.reciprocal_()
+    for n in range(middle - 1, -1, -1):
+        torch.mul(rows[n + 1], down, out=rows[n]).mul_(math.exp(0.5 - (middle - n)))
 
 
 class RadialWeights(nn.Module):
@@ -79,5 +131,5 @@ class RadialWeights(nn.Module):
         self.weight = nn.Parameter(torch.randn(channels, n_functions) / n_functions**0.5)
 
     def forward(self, basis: Tensor) -> Tensor:
-        """Shape (channels, jets, particles, particles)."""
-        return (self.weight @ basis.flatten(1)).view(-1, *basis.shape[1:])
+        """Shape (channels, *pairs)."""
+        return ((self.weight / NEIGHBOURS) @ basis.flatten(1)).view(self.weight.shape[0], *basis.shape[1:])

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from lorentznet.errors import DataError, nearest
+from lorentznet.evaluate.regression import RegressionEvaluation
 from lorentznet.evaluate.summary import Evaluation
 from lorentznet.evaluate.tables import Columns, read_columns
 
 RUN, EVALUATION, INVARIANCE, PAGE = "run.json", "metrics.json", "invariance.json", "index.html"
+REGRESSION = "regression.json"
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,22 @@ class Study:
         All evaluations in one; None if there is none.
     invariance
         Tagger -> its numbers, as in ``invariance.json``.
+    regression
+        All evaluations of regressions in one; None if there is none.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
     evaluation: Evaluation | None = None
     invariance: dict[str, dict[str, Any]] = field(default_factory=dict)
+    regression: RegressionEvaluation | None = None
     sources: dict[tuple[str, str], Path] = field(default_factory=dict, repr=False)
 
     @property
     def names(self) -> list[str]:
         """Names of all taggers: those with results first."""
         evaluated = self.evaluation.taggers if self.evaluation else {}
-        return list(dict.fromkeys([*evaluated, *self.invariance, *self.runs]))
+        resolved = self.regression.regressions if self.regression else {}
+        return list(dict.fromkeys([*evaluated, *resolved, *self.invariance, *self.runs]))
 
     def facts(self, name: str) -> dict[str, Any]:
         """What is known of a tagger: parameters, symmetry, seconds, epochs, seed, command, versions, citation, ..."""
@@ -88,11 +94,12 @@ def collect(folders: Sequence[str | Path], out: str | Path | None = None) -> Stu
     for folder in _candidates([Path(folder) for folder in folders], None if out is None else Path(out).resolve()):
         _add_run(study, folder)
         _add_evaluation(study, folder)
+        _add_regression(study, folder)
         _add_invariance(study, folder)
     if not study.names:
         looked = ", ".join(str(folder) for folder in folders)
         raise DataError(
-            f"{looked}: no {RUN}, {EVALUATION} or {INVARIANCE} here or one level down; "
+            f"{looked}: no {RUN}, {EVALUATION}, {REGRESSION} or {INVARIANCE} here or one level down; "
             "give folders made by lorentznet train, evaluate or invariance"
         )
     return study
@@ -137,6 +144,19 @@ def _add_evaluation(study: Study, folder: Path) -> None:
     study.evaluation.taggers.update(found.taggers)
     study.evaluation.curves.update(found.curves)
     study.evaluation.histograms.update(found.histograms)
+
+
+def _add_regression(study: Study, folder: Path) -> None:
+    path = folder / REGRESSION
+    if not path.is_file():
+        return
+    found = RegressionEvaluation.read(folder)
+    for name in found.regressions:
+        _claim(study, "evaluation", name, path)
+    if study.regression is None:
+        study.regression = found
+        return
+    study.regression.regressions.update(found.regressions)
 
 
 def _add_invariance(study: Study, folder: Path) -> None:

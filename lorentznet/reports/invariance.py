@@ -17,6 +17,8 @@ HEADER = ("tagger", "dtype", "conditioning", "transformation", "gamma", "rms", "
 MODES = {
     ("float32", "lab"): ("float32, lab frame", "C1", "o", "--"),
     ("float64", "lab"): ("float64, lab frame", "C2", "s", "--"),
+    ("bfloat16", "lab"): ("bfloat16, lab frame", "C3", "^", "--"),
+    ("bfloat16", "frame"): ("bfloat16, float64 rest frame", "C5", "^", "-"),
     ("float32", "frame"): ("float32, float64 rest frame", "C0", "o", "-"),
     ("float64", "frame"): ("float64, rest frame", "C4", "s", "-"),
 }

@@ -38,10 +38,16 @@ def draw(histories: Mapping[str, Columns], quantity: str = "loss", ax: Axes | No
                 what = "training" if column.startswith("train") else "validation"
                 ax.plot(columns["epoch"], columns[column], line, color=style.colour(number), marker=".", label=f"{name}, {what}")
     ax.set_xlabel("epoch")
-    ax.set_ylabel("cross entropy per jet" if quantity == "loss" else "validation AUC")
+    loss = "cross entropy per jet" if has(histories, "AUC") else "loss per jet"
+    ax.set_ylabel(loss if quantity == "loss" else "validation AUC")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.xaxis.minorticks_off()
     if ax.lines:
         ax.legend(loc="upper right" if quantity == "loss" else "lower right")
     style.note(ax, note)
     return ax
+
+
+def has(histories: Mapping[str, Columns], quantity: str) -> bool:
+    """True if some run has what is drawn for a quantity: regressions have no AUC."""
+    return any(column in columns for columns in histories.values() for column, _ in QUANTITIES[quantity])

@@ -27,6 +27,9 @@ def summary(study: Study) -> str:
             for name, tagger in (best[:3] if several else study.evaluation.taggers.items())
         ]
         sentences.append(f"On {study.evaluation.jets() or 'the evaluated jets'}, {several}{'; '.join(results)}.")
+    if study.regression:
+        resolved = [_resolution(name, numbers) for name, numbers in study.regression.regressions.items()]
+        sentences.append(f"Resolution against the plain jet: {'; '.join(resolved)}.")
     for mode in (("float32", "frame"), ("float64", "frame"), ("float32", "lab"), ("float64", "lab")):
         ends = {}
         for name, numbers in study.invariance.items():
@@ -41,6 +44,12 @@ def summary(study: Study) -> str:
     if not sentences:
         sentences.append(f"{plural(len(study.runs), 'training')}, not evaluated yet: {', '.join(study.runs)}.")
     return unbroken(" ".join(sentences))
+
+
+def _resolution(name: str, numbers: Mapping[str, Any]) -> str:
+    quantity, part = next(iter(numbers["quantities"].items()))
+    network, jet = (Estimate.from_dict(part[key]["resolution"]).value for key in ("network", "jet"))
+    return f"{name} finds the {quantity} of {numbers['jets']:,} jets to {100 * network:.2g} %, the plain jet to {100 * jet:.2g} %"
 
 
 def _separation(name: str, tagger: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

@@ -51,10 +51,12 @@ class Tagger(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.class_names: tuple[str, ...] = ()
+        self.training_range: Mapping[str, Any] | None = None
+        self.target: tuple[str, ...] = ()
 
     @abstractmethod
     def forward(self, batch: JetBatch) -> Tensor:
-        """Logits of a batch of jets.
+        """Logits of a batch of jets; or momenta or masses, where the configuration has another ``task`` than tagging.
 
         Returns
         -------
@@ -65,6 +67,16 @@ class Tagger(nn.Module, ABC):
     @abstractmethod
     def symmetry(self) -> Subgroup:
         """The largest group of transforms of the particles (references held fixed) that leaves the logits unchanged."""
+
+    @property
+    def task(self) -> str:
+        """What the outputs are: ``tagging`` (logits), ``momentum`` or ``mass``."""
+        return str(getattr(self.config, "task", "tagging"))
+
+    @property
+    def output_law(self) -> Any:
+        """How the outputs change when the jet is seen from another frame (see :mod:`lorentznet.nn.base`); None: not at all."""
+        return None
 
     def with_references(self, batch: JetBatch) -> JetBatch:
         """The batch with the reference vectors that this tagger reads attached, so that they can be transformed along."""

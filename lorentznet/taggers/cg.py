@@ -2,40 +2,38 @@ r"""The graph-based Clebsch-Gordan tagger: irreps of the Lorentz group on every 
 
 Each particle carries features F in irreps (k, n) of the Lorentz group. A layer
 
-* mixes channels of each irrep (Schur's lemma),
+* mixes channels of each irrep (Schur's lemma) and gates them with the scalars of the particle,
 * sums over neighbours: :math:`\sum_j f_{ij} F_j` and :math:`\sum_j f_{ij}\,(u_i - u_j)\otimes F_j`, with learned radial weights f of
   pair invariants,
 * multiplies the features, and the sums, with themselves by Clebsch-Gordan products,
-* mixes all of it into an update that is normalised by the rest-frame norm, gated, and added.
+* mixes all of it into an update, normalised by the rest-frame norm, whose invariants make new scalars and gates by an MLP, and adds it.
 
-Logits are an MLP of pooled invariants. u_i = p_i / E_i with E_i the energy in the jet rest frame; all of it behind the float64 front
-end of :mod:`lorentznet.nn.frame`. The idea of the network is that of the Lorentz Group Network; the real basis, the factorised
-messages, normalisation, gates, residuals, pooling and front end are not.
+Logits are an MLP of functions of the invariants, pooled over the particles. u_i = p_i / E_i with E_i the energy in the jet rest
+frame; all of it behind the float64 front end of :mod:`lorentznet.nn.frame`. The idea of the network is that of the Lorentz Group
+Network; the real basis, the factorised messages, normalisation, gates, residuals, pooling and front end are not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from lorentznet.errors import ConfigError
 from lorentznet.group.irreps import Irreps
-from lorentznet.nn.cg_product import SelfProduct
+from lorentznet.nn.cg_layer import CGLayer
 from lorentznet.nn.embedding import ParticleScalars, directions
 from lorentznet.nn.frame import JetFrame
-from lorentznet.nn.gate import Gate
-from lorentznet.nn.invariants import VECTOR, count_irrep_invariants, irrep_invariants, jet_gram
-from lorentznet.nn.message import CGMessage
-from lorentznet.nn.mixing import SCALAR, IrrepMixing
-from lorentznet.nn.norm import RestFrameNorm
-from lorentznet.nn.radial import PairBasis, RadialWeights
-from lorentznet.nn.readout import InvariantReadout
+from lorentznet.nn.graph import graph_of
+from lorentznet.nn.invariants import VECTOR, count_irrep_invariants, irrep_invariants
+from lorentznet.nn.lgn import LGNNetwork
+from lorentznet.nn.mixing import SCALAR
+from lorentznet.nn.radial import PairBasis
 from lorentznet.taggers.base import register
-from lorentznet.taggers.equivariant import EquivariantConfig, EquivariantTagger
+from lorentznet.taggers.equivariant import EquivariantConfig, EquivariantTagger, make_readout, read_out
 
 
 @dataclass(frozen=True)
@@ -48,15 +46,25 @@ class CGConfig(EquivariantConfig):
         Features of a particle, for example ``"16x(0,0)+8x(1,1)+4x((2,0)+(0,2))+4x(2,2)"``; scalars and vectors must be among them.
         Products are truncated to the same irreps.
     products
-        Channels of the Clebsch-Gordan products.
+        Channels of the messages and of the Clebsch-Gordan products.
+    width
+        Hidden units of the MLP of a particle's invariants in each layer.
     hodge
         Let mixing use the Hodge star, and products make pseudotensors: twice the paths, and parity is broken.
+    order
+        2 adds messages of second order in u_i - u_j, see :mod:`lorentznet.nn.second_order`.
+    design
+        ``residual`` layers as above, or the levels of the Lorentz Group Network of 2020, see :mod:`lorentznet.nn.lgn`: ``lgn`` takes
+        ``irreps`` (of one multiplicity), ``layers``, the first number of ``bells`` and ``hodge``, and has no use for the other sizes.
     """
 
-    irreps: str = "16x(0,0)+6x(1,1)"
-    products: int = 6
+    irreps: str = "32x(0,0)+8x(1,1)"
+    products: int = 8
+    width: int = 48
     hodge: bool = False
-    at_least: ClassVar[Mapping[str, int]] = {**EquivariantConfig.at_least, "products": 1}
+    order: Literal[1, 2] = 1
+    design: Literal["residual", "lgn"] = "residual"
+    at_least: ClassVar[Mapping[str, int]] = {**EquivariantConfig.at_least, "products": 1, "width": 1}
 
 
 def sorted_irreps(text: str) -> Irreps:
@@ -77,46 +85,6 @@ def sorted_irreps(text: str) -> Irreps:
     return irreps
 
 
-class CGLayer(nn.Module):
-    """One layer: mixing, messages, Clebsch-Gordan products, mixing, norm, gate, residual.
-
-    Parameters
-    ----------
-    irreps
-        Features of a particle, scalars first.
-    products
-        Channels of the products.
-    n_functions
-        Size of the pair basis.
-    hodge
-        See :class:`CGConfig`.
-    """
-
-    def __init__(self, irreps: Irreps, products: int, n_functions: int, hodge: bool) -> None:
-        super().__init__()
-        channels = Irreps([(products, irrep) for _, irrep in irreps])
-        self.plain = RadialWeights(n_functions, products)
-        self.directed = RadialWeights(n_functions, products)
-        self.narrow = IrrepMixing(irreps, channels, hodge=hodge)
-        self.message = CGMessage(channels, not hodge)
-        self.combine = IrrepMixing(channels + self.message.irreps_out, channels, hodge=hodge)
-        self.square = SelfProduct(channels, not hodge)
-        together = irreps + channels + self.message.irreps_out + self.square.irreps_out
-        self.widen = IrrepMixing(together, irreps, hodge=hodge)
-        self.norm = RestFrameNorm(irreps)
-        self.gate = Gate(irreps)
-
-    def forward(self, features: list[Tensor], basis: Tensor, vectors: Tensor, frame: JetFrame) -> list[Tensor]:
-        """New features, tensors (channels, jets, particles, dim)."""
-        narrow = self.narrow(features)
-        sums = self.message(narrow, vectors, self.plain(basis), self.directed(basis))
-        combined = self.combine([*narrow, *sums])
-        update = self.widen([*features, *combined, *sums, *self.square(combined)])
-        update = self.gate(self.norm(update, frame.time))
-        real = frame.mask[..., None]
-        return [torch.where(real, x + dx, 0) for x, dx in zip(features, update, strict=True)]
-
-
 class CGNetwork(nn.Module):
     """Embedding, layers and read-out behind the front end."""
 
@@ -130,35 +98,55 @@ class CGNetwork(nn.Module):
         self.embed_scalars = nn.Linear(self.features.n_features, scalars)
         self.embed_vectors = nn.Linear(self.features.n_features, vectors)
         self.layers = nn.ModuleList(
-            CGLayer(self.irreps, config.products, self.basis.n_functions, config.hodge) for _ in range(config.layers)
+            CGLayer(
+                self.irreps,
+                config.products,
+                config.width,
+                self.basis.n_functions,
+                not config.hodge,
+                config.order,
+                config.edge_functions,
+            )
+            for _ in range(config.layers)
         )
-        self.readout = InvariantReadout(
-            count_irrep_invariants(self.irreps),
-            vectors * (vectors + 3) // 2,
-            config.hidden,
-            outputs,
-            config.heads,
-            config.dropout,
-        )
+        self.readout = make_readout(config, count_irrep_invariants(self.irreps), vectors * (vectors + 3) // 2, vectors, outputs)
 
     def forward(self, frame: JetFrame, extra: Tensor | None) -> Tensor:
-        """Logits, shape (jets, outputs)."""
+        """Logits, or what the task reads out, shape (jets, outputs); see :func:`~lorentznet.taggers.equivariant.read_out`."""
         scalars = self.features(frame, extra).movedim(0, -1)
         vectors = directions(frame)
         features = [vectors.new_zeros((mult, *vectors.shape[:-1], irrep.dim)) for mult, irrep in self.irreps]
-        features[0] = torch.where(frame.mask[..., None], self.embed_scalars(scalars), 0).movedim(-1, 0)[..., None]
+        features[0] = torch.where(frame.nodes[..., None], self.embed_scalars(scalars), 0).movedim(-1, 0)[..., None]
         features[self.vector_term] = (1 + self.embed_vectors(scalars)).movedim(-1, 0)[..., None] * vectors
-        basis = self.basis(frame)
+        graph = graph_of(frame)
+        basis = self.basis(frame, graph)
         for layer in self.layers:
-            features = layer(features, basis, vectors, frame)
+            features = layer(features, basis, vectors, frame, graph)
         particles = irrep_invariants(features, self.irreps, frame.time)
-        energy = torch.where(frame.mask, frame.energy, 0)
-        return self.readout(particles, jet_gram(features[self.vector_term], energy, frame.time), frame)
+        return read_out(self.readout, particles, features[self.vector_term], frame)
+
+
+def make_network(config: CGConfig, n_references: int, outputs: int) -> nn.Module:
+    """The network of a configuration's design."""
+    if config.design == "residual":
+        return CGNetwork(config, n_references, outputs)
+    irreps = sorted_irreps(config.irreps)
+    if len(set(irreps.multiplicities)) > 1:
+        raise ConfigError(f"irreps: '{config.irreps}' has several multiplicities; design lgn needs one for all irreps")
+    if min(config.layers, config.bells[0]) < 1:
+        found = f"layers {config.layers}, bells {config.bells[0]}"
+        raise ConfigError(f"design lgn needs at least one layer and one bell (the first number of bells), got {found}")
+    if config.task == "momentum":
+        raise ConfigError("task: design lgn reads out invariants only, 'momentum' needs design residual; possible: tagging, mass")
+    for name, only in (("graph", "all"), ("edges", "radial"), ("order", 1), ("references_as", "scalars")):
+        if getattr(config, name) != only:
+            raise ConfigError(f"{name}: '{getattr(config, name)}' needs design residual; design lgn has {only}")
+    return LGNNetwork(irreps, config.layers, config.bells[0], n_references, config.scalars, outputs, config.hodge)
 
 
 @register
 class CGTagger(EquivariantTagger):
-    """Clebsch-Gordan network over the jet's complete graph.
+    """Clebsch-Gordan network over the jet's complete graph, or the nearest neighbours of each particle.
 
     Invariant under O+(1,3) (rotations, boosts, parity), or SO+(1,3) if ``hodge`` is on.
     """
@@ -169,11 +157,38 @@ class CGTagger(EquivariantTagger):
     )
     Config: ClassVar[type] = CGConfig
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {"irreps": "8x(0,0)+4x(1,1)", "products": 4, "hidden": 16, "heads": 1},
-        "small": {"irreps": "16x(0,0)+6x(1,1)+2x((2,0)+(0,2))+2x(2,2)", "products": 3},
+        "tiny": {
+            "irreps": "12x(0,0)+4x(1,1)+2x((2,0)+(0,2))+2x(2,2)",
+            "products": 3,
+            "width": 14,
+            "bells": (8, 6, 6),
+            "pooled": 13,
+            "hidden": 14,
+            "heads": 1,
+        },
+        "small": {
+            "irreps": "32x(0,0)+8x(1,1)",
+            "products": 8,
+            "layers": 3,
+            "bells": (8, 6, 6),
+            "hidden": 56,
+            "heads": 4,
+        },
+        "default": {
+            "irreps": "64x(0,0)+16x(1,1)",
+            "products": 12,
+            "width": 128,
+            "layers": 4,
+            "bells": (8, 6, 6),
+            "pooled": 64,
+            "hidden": 112,
+            "heads": 6,
+            "dropout": 0.1,
+        },
+        "lgn": {"design": "lgn", "irreps": "8x(0,0)+8x(1,1)+8x((2,0)+(0,2))+8x(2,2)", "layers": 3, "bells": (20, 0, 0)},
     }
 
     def __init__(self, config: CGConfig) -> None:
         super().__init__(config)
         self.architecture = "SO+(1,3)" if config.hodge else "O+(1,3)"
-        self.network = CGNetwork(config, self.frame.n_reference_scalars, self.n_outputs)
+        self.network = make_network(config, self.frame.n_reference_scalars, self.n_outputs)

@@ -17,16 +17,17 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from lorentznet.nn.edge import EdgeFunctions
 from lorentznet.nn.embedding import ParticleScalars, directions
 from lorentznet.nn.frame import JetFrame
 from lorentznet.nn.geometric_product import geometric_product
-from lorentznet.nn.invariants import jet_gram, multivector_invariants
+from lorentznet.nn.graph import ALL_PAIRS, Graph, graph_of
+from lorentznet.nn.invariants import multivector_invariants
 from lorentznet.nn.message import CliffordMessage, aggregate
 from lorentznet.nn.multivector import MultivectorMixing, MultivectorNorm, per_component
 from lorentznet.nn.radial import PairBasis, RadialWeights
-from lorentznet.nn.readout import InvariantReadout
 from lorentznet.taggers.base import register
-from lorentznet.taggers.equivariant import EquivariantConfig, EquivariantTagger
+from lorentznet.taggers.equivariant import EquivariantConfig, EquivariantTagger, make_readout, read_out
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,14 @@ class CliffordLayer(nn.Module):
         Channels of a particle.
     n_functions
         Size of the pair basis.
+    edge_functions
+        Number of non-linear functions of edges; 0 for radial weights.
     """
 
-    def __init__(self, multivectors: int, scalars: int, n_functions: int) -> None:
+    def __init__(self, multivectors: int, scalars: int, n_functions: int, edge_functions: int = 0) -> None:
         super().__init__()
+        self.edges = EdgeFunctions(n_functions, scalars, edge_functions) if edge_functions else None
+        n_functions = edge_functions or n_functions
         self.plain = RadialWeights(n_functions, multivectors)
         self.directed = RadialWeights(n_functions, multivectors)
         self.scalar_weights = RadialWeights(n_functions, multivectors)
@@ -70,20 +75,24 @@ class CliffordLayer(nn.Module):
         self.to_message = nn.Linear(scalars, multivectors)
         self.mlp = nn.Sequential(nn.Linear(scalars + 7 * multivectors, scalars), nn.SiLU(), nn.Linear(scalars, scalars))
 
-    def forward(self, x: Tensor, h: Tensor, basis: Tensor, vectors: Tensor, frame: JetFrame) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, h: Tensor, basis: Tensor, vectors: Tensor, frame: JetFrame, graph: Graph = ALL_PAIRS
+    ) -> tuple[Tensor, Tensor]:
         """New multivectors (16, channels, jets, particles) and scalars (jets, particles, channels)."""
         # Scalars enter as grade 0, so that a product with them is a gate and a message carries them along.
         x = torch.cat((x[:1] + self.to_grade_zero(h).movedim(-1, 0)[None], x[1:]))
-        sums = self.message(x, vectors, self.plain(basis), self.directed(basis))
+        if self.edges is not None:
+            basis = self.edges([h.movedim(-1, 0)[..., None]], basis, graph)
+        sums = self.message(x, vectors, self.plain(basis), self.directed(basis), graph)
         own = torch.cat((x, sums), 1)
         product = geometric_product(self.left(own), self.right(own))
         update = self.norm(self.mix(torch.cat((own, product), 1)), frame.time)
         invariants = multivector_invariants(update, frame.time).movedim(0, -1)
-        heard = aggregate(self.scalar_weights(basis), self.to_message(h).movedim(-1, 0)[None])[0].movedim(0, -1)
+        heard = aggregate(self.scalar_weights(basis), self.to_message(h).movedim(-1, 0)[None], graph)[0].movedim(0, -1)
         h = h + self.mlp(torch.cat((h, heard, invariants), -1))
         gates = torch.sigmoid(self.gate(h)).movedim(-1, 0).unflatten(0, (5, -1))
         x = x + update * per_component(gates)
-        real = frame.mask
+        real = frame.nodes
         return torch.where(real, x, 0), torch.where(real[..., None], h, 0)
 
 
@@ -97,30 +106,33 @@ class CliffordNetwork(nn.Module):
         self.features = ParticleScalars(n_references, config.scalars)
         self.embed_scalars = nn.Linear(self.features.n_features, scalars)
         self.embed_vectors = nn.Linear(self.features.n_features, channels)
-        self.layers = nn.ModuleList(CliffordLayer(channels, scalars, self.basis.n_functions) for _ in range(config.layers))
-        self.readout = InvariantReadout(
-            scalars + 6 * channels, channels * (channels + 3) // 2, config.hidden, outputs, config.heads, config.dropout
+        self.layers = nn.ModuleList(
+            CliffordLayer(channels, scalars, self.basis.n_functions, config.edge_functions) for _ in range(config.layers)
         )
+        self.readout = make_readout(config, scalars + 6 * channels, channels * (channels + 3) // 2, channels, outputs)
 
     def forward(self, frame: JetFrame, extra: Tensor | None) -> Tensor:
-        """Logits, shape (jets, outputs)."""
+        """Logits, or what the task reads out, shape (jets, outputs); see :func:`~lorentznet.taggers.equivariant.read_out`."""
         features = self.features(frame, extra).movedim(0, -1)
         h = self.embed_scalars(features)
         vectors = directions(frame)
         grade_one = (1 + self.embed_vectors(features)).movedim(-1, 0)[None] * vectors.movedim(-1, 0)[:, None]
         x = grade_one.new_zeros((16, *grade_one.shape[1:]))
         x = torch.cat((x[:1], grade_one, x[5:]))
-        basis = self.basis(frame)
+        graph = graph_of(frame)
+        basis = self.basis(frame, graph)
         for layer in self.layers:
-            x, h = layer(x, h, basis, vectors, frame)
+            x, h = layer(x, h, basis, vectors, frame, graph)
         particles = torch.cat((h.movedim(-1, 0), multivector_invariants(x, frame.time)))
-        energy = torch.where(frame.mask, frame.energy, 0)
-        return self.readout(particles, jet_gram(x[1:5].movedim(0, -1), energy, frame.time), frame)
+        return read_out(self.readout, particles, x[1:5].movedim(0, -1), frame)
 
 
 @register
 class CliffordTagger(EquivariantTagger):
-    """Multivector message passing over the jet's complete graph, invariant under O+(1,3) (rotations, boosts, parity)."""
+    """Multivector message passing over the jet's complete graph, or the nearest neighbours of each particle.
+
+    Invariant under O+(1,3) (rotations, boosts, parity).
+    """
 
     name: ClassVar[str] = "clifford"
     citation: ClassVar[str] = "Ruhe, Brandstetter, Forré, Clifford Group Equivariant Neural Networks (2023), arXiv:2305.11141"

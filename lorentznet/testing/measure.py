@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from lorentznet.data.batch import JetBatch
+from lorentznet.group.irreps import Irrep
+from lorentznet.group.minkowski import METRIC
 from lorentznet.taggers.base import Tagger
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -71,3 +73,51 @@ def change(logits: Tensor, reference: Tensor, sigma: float) -> float:
     if logits.shape != reference.shape or not bool(torch.isfinite(logits).all()):
         return float("inf")
     return float((logits - reference).abs().max()) / sigma
+
+
+def change_of_frame(tagger: Tagger, outputs: Tensor, jets: JetBatch, matrices: Tensor, sigma: float) -> float:
+    """Largest violation of f(L x) = L f(x) when jets are seen from other frames; infinite if an output is not finite.
+
+    Parameters
+    ----------
+    tagger
+        Its ``output_law`` says what becomes of the outputs: nothing (None), or they are four-vectors.
+    outputs
+        f(x), shape (jets, outputs).
+    jets
+        x, with references if they are to be transformed along.
+    matrices
+        L of each jet, shape (jets, 4, 4).
+    sigma
+        Spread of invariant outputs over the jets, the unit of their change. That of a four-vector is measured in units of
+        max(norm of L f(x), norm of L P) of its own jet, P being the jet's momentum.
+
+    Raises
+    ------
+    AssertionError
+        If the law is another one.
+    """
+    moved_jets = jets.transformed(matrices)
+    moved = logits_of(tagger, moved_jets)
+    if not is_covariant(tagger):
+        return change(moved, outputs, sigma)
+    expected = torch.einsum("bij,bj->bi", matrices, outputs)
+    if moved.shape != expected.shape or not bool(torch.isfinite(moved).all()):
+        return float("inf")
+    total = torch.zeros_like(expected).index_add(0, moved_jets.batch, moved_jets.p4)
+    return float(((moved - expected).norm(dim=1) / torch.maximum(expected.norm(dim=1), total.norm(dim=1))).max())
+
+
+def pulled_back(tagger: Tagger, outputs: Tensor, matrices: Tensor) -> Tensor:
+    """What outputs for jets that were moved by L are in the frame from which they were moved: L^-1 f, or f if it is invariant."""
+    if not is_covariant(tagger):
+        return outputs
+    return torch.einsum("bij,bj->bi", METRIC @ matrices.mT @ METRIC, outputs)
+
+
+def is_covariant(tagger: Tagger) -> bool:
+    """True if the outputs are four-vectors, False if they are invariant; a tagger of another law cannot be tested."""
+    law = tagger.output_law
+    if law is not None and law != Irrep(1, 1):
+        raise AssertionError(f"output_law is {law}; the contract knows None (invariant) and Irrep(1, 1) (four-vectors)")
+    return law is not None

@@ -14,7 +14,7 @@ from lorentznet.group.subgroup import Subgroup
 from lorentznet.group.transform import LorentzTransform
 from lorentznet.taggers.base import Tagger
 from lorentznet.testing.jets import degenerate_jets, toy_jets
-from lorentznet.testing.measure import awakened, change, logits_of, require, spread
+from lorentznet.testing.measure import awakened, change, logits_of, pulled_back, require, spread
 
 PRECISION = {torch.float32: 1e-3, torch.float64: 1e-5}
 """Bounds on the rms change of a logit for gamma up to 1000, in units of the logits' spread."""
@@ -88,6 +88,8 @@ def check_precision(
 ) -> dict[str, dict[float, float]]:
     """What float32 costs: logits of boosted jets against those of the float64 network at gamma = 1, references boosted along.
 
+    Four-vectors are boosted back before they are compared.
+
     The axes are random, or along the beam for a tagger that is invariant under no other boosts; a tagger without any invariance
     under boosts is measured at gamma = 1.
 
@@ -120,7 +122,8 @@ def check_precision(
         moved = batch if matrices is None else batch.transformed(matrices)
         for dtype, bound in (bounds or PRECISION).items():
             name = str(dtype).removeprefix("torch.")
-            rms = _rms(logits_of(copies[dtype], moved), reference, sigma)
+            found = logits_of(copies[dtype], moved)
+            rms = _rms(found if matrices is None else pulled_back(exact, found, matrices), reference, sigma)
             what = f"the rms change of the {name} logits at gamma {gamma:g}, over their spread,"
             measured.setdefault(name, {})[gamma] = require(clause, what, rms, bound)
     return measured

@@ -10,7 +10,7 @@ from lorentznet.group.subgroup import Subgroup, subgroup_names
 from lorentznet.nn.frame import JetFrame
 from lorentznet.taggers.base import Tagger
 from lorentznet.testing.jets import toy_jets
-from lorentznet.testing.measure import awakened, change, logits_of, require, spread
+from lorentznet.testing.measure import awakened, change, change_of_frame, logits_of, require, spread
 from lorentznet.testing.transforms import RAPIDITY, stacked, strong_transforms
 
 TOLERANCE = 1e-8
@@ -33,6 +33,9 @@ def check_symmetry(
     seed: int = 0,
 ) -> dict[str, float]:
     r"""f(L p) = f(p) in float64 for strong random L from the declared symmetry, another one for each jet.
+
+    If the tagger's ``output_law`` is that of four-vectors, f(L p) = L f(p); changes are then relative, see
+    :func:`~lorentznet.testing.measure.change_of_frame`.
 
     If the tagger reads reference vectors r, also f(L p, L r) = f(p, r) for L from the group of its architecture.
 
@@ -191,7 +194,7 @@ def check_alone(tagger: Tagger, jets: JetBatch | None = None, tolerance: float =
 
 def _changed(tagger: Tagger, jets: JetBatch, logits: Tensor, sigma: float, group: Subgroup, rapidity: float, seed: int) -> float:
     transforms = strong_transforms(group, max(jets.n_jets, 4), rapidity, seed)[: jets.n_jets]
-    return change(logits_of(tagger, jets.transformed(stacked(transforms))), logits, sigma)
+    return change_of_frame(tagger, logits, jets, stacked(transforms), sigma)
 
 
 def _next_larger(group: Subgroup) -> list[Subgroup]:
@@ -242,13 +245,14 @@ def poisoned(frame: JetFrame) -> JetFrame:
     """A copy of the frame with NaN in all particle and pair slots without particle."""
     import dataclasses
 
-    pairs = frame.mask[:, :, None] & frame.mask[:, None]
+    nodes = frame.nodes
+    pairs = nodes[:, :, None] & nodes[:, None]
     nan = float("nan")
     return dataclasses.replace(
         frame,
-        momenta=frame.momenta.masked_fill(~frame.mask[..., None], nan),
-        energy=frame.energy.masked_fill(~frame.mask, nan),
+        momenta=frame.momenta.masked_fill(~nodes[..., None], nan),
+        energy=frame.energy.masked_fill(~nodes, nan),
         log_product=frame.log_product.masked_fill(~pairs, nan),
         log_angle=frame.log_angle.masked_fill(~pairs, nan),
-        reference_scalars=frame.reference_scalars.masked_fill(~frame.mask[..., None], nan),
+        reference_scalars=frame.reference_scalars.masked_fill(~nodes[..., None], nan),
     )

@@ -19,7 +19,9 @@ _HOME = {
     "save": "checkpoint",
 }
 __all__ = ["Prediction", "TrainConfig", "fit", "load", "load_config", "load_run_info", "predict", "save"]
-_SUBMODULES = frozenset({"allocator", "checkpoint", "config", "data", "ema", "schedule", "validation"})
+_SUBMODULES = frozenset(
+    {"allocator", "checkpoint", "config", "data", "ema", "objective", "pretrained", "schedule", "target", "validation"}
+)
 
 if TYPE_CHECKING:
     from lorentznet.train.checkpoint import load, load_run_info, save

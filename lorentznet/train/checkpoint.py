@@ -1,8 +1,9 @@
 """Trained taggers in files.
 
 A checkpoint is a ``torch.save`` file of plain values and tensors, read with ``weights_only=True``: opening one runs no code from
-it. Under the key ``lorentznet`` it holds the format's version, the tagger's name and configuration, the class names and the
-weights; a ``last.ckpt`` holds the state of the training beside that, so that it can go on.
+it. Under the key ``lorentznet`` it holds the format's version, the tagger's name and configuration, the class names, the order and
+basis of the irreps, the range of the training jets and the weights; a ``last.ckpt`` holds the state of the training beside that, so
+that it can go on.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ from torch import Tensor
 
 from lorentznet import files
 from lorentznet.errors import CheckpointError, ConfigError, nearest
+from lorentznet.group.convention import convention
 from lorentznet.taggers import Tagger, create, describe, names
+from lorentznet.train import weights_file
 
 KEY = "lorentznet"
 FORMAT = 1
 BEST, LAST, INFO, CONFIG, METRICS = "best.ckpt", "last.ckpt", "run.json", "config.yaml", "metrics.csv"
 """Names of the files in a run folder."""
+UNTAGGED = "(0,0) (1,1) ((2,0)+(0,2)) (2,2) ((3,1)+(1,3)) (3,3); basis 1"
+"""The convention of the irreps in checkpoints that do not name theirs."""
 
 
 def pack(tagger: Tagger, weights: Mapping[str, Tensor] | None = None, **about: Any) -> dict[str, Any]:
@@ -45,6 +50,9 @@ def pack(tagger: Tagger, weights: Mapping[str, Tensor] | None = None, **about: A
         "tagger": describe(tagger),
         "classes": list(tagger.class_names),
         "weights": {name: value.detach().cpu() for name, value in state.items()},
+        "irreps": convention(),
+        "range": tagger.training_range,
+        "target": list(tagger.target),
         "about": about,
     }
 
@@ -64,12 +72,14 @@ def write(content: Mapping[str, Any], path: str | Path) -> Path:
 
 
 def load(path: str | Path, name: str | None = None) -> Tagger:
-    """The tagger in a checkpoint, in evaluation mode on the CPU, with its ``class_names``.
+    """The tagger in a checkpoint, in evaluation mode on the CPU, with its ``class_names`` and ``training_range``.
 
     Parameters
     ----------
     path
-        A ``.ckpt`` file, or a run folder (its ``best.ckpt`` is taken).
+        A ``.ckpt`` file, a run folder (its ``best.ckpt`` is taken), the name of pretrained weights (see
+        :func:`lorentznet.train.pretrained.names`), or a ``.safetensors`` file like theirs. What exists as a path is not looked
+        for among the names.
     name
         The tagger that it must be; any if None.
 
@@ -77,21 +87,33 @@ def load(path: str | Path, name: str | None = None) -> Tagger:
     ------
     CheckpointError
         If there is no such file, it is no checkpoint of this package, is damaged or of a newer format, holds an unknown tagger or
-        another than ``name``, or its weights do not fit.
+        another than ``name``, its irreps have another order or basis, or its weights do not fit.
     """
     path = locate(path)
-    return _rebuild(read(path)[KEY], path, name)
+    return _rebuild(_payload(path), path, name)
+
+
+def _payload(path: Path) -> Mapping[str, Any]:
+    payload: Mapping[str, Any] = weights_file.read(path) if path.suffix == weights_file.SUFFIX else read(path)[KEY]
+    return payload
 
 
 def locate(path: str | Path) -> Path:
-    """The checkpoint file that is meant: the file itself, or ``best.ckpt`` of a run folder."""
+    """The file that is meant: the file itself, ``best.ckpt`` of a run folder, or the pretrained weights of this name."""
+    from lorentznet.train import pretrained
+
     path = Path(path)
     if path.is_dir():
         if not (path / BEST).exists():
             raise CheckpointError(f"{path}: there is no {BEST} in this folder; give a checkpoint or the folder of a training")
         path = path / BEST
     if not path.exists():
+        if path.parts == (path.name,) and path.name in pretrained.names():
+            return pretrained.path_of(path.name)
         here = [other.name for other in path.parent.glob("*.ckpt")] if path.parent.is_dir() else []
+        if path.parts == (path.name,) and path.suffix not in (".ckpt", weights_file.SUFFIX):
+            options = nearest(path.name, [*here, *pretrained.names()])
+            raise CheckpointError(f"{path}: no such file, and no pretrained weights have this name; {options}")
         raise CheckpointError(f"{path}: no such file" + (f"; {nearest(path.name, here)}" if here else ""))
     return path
 
@@ -132,12 +154,12 @@ def read(path: str | Path) -> dict[str, Any]:
 
 def about(path: str | Path) -> dict[str, Any]:
     """What a checkpoint says of itself: tagger (name and configuration), classes, epoch, validation loss."""
-    payload = read(locate(path))[KEY]
+    payload = _payload(locate(path))
     return {"tagger": payload["tagger"], "classes": tuple(payload["classes"]), **payload.get("about", {})}
 
 
 def load_run_info(run: str | Path) -> dict[str, Any]:
-    """The content of ``run.json`` in a run folder (or of the run that a checkpoint lies in).
+    """The content of ``run.json`` in a run folder (or of the run that a checkpoint lies in), or what pretrained weights say instead.
 
     Raises
     ------
@@ -145,6 +167,8 @@ def load_run_info(run: str | Path) -> dict[str, Any]:
         If there is none or it cannot be read.
     """
     folder = Path(run)
+    if folder.suffix == weights_file.SUFFIX:
+        return weights_file.run_info(folder)
     path = (folder if folder.is_dir() else folder.parent) / INFO
     try:
         info = json.loads(path.read_text())
@@ -166,12 +190,20 @@ def _rebuild(payload: Mapping[str, Any], path: Path, name: str | None) -> Tagger
         raise CheckpointError(
             f"{path}: is a checkpoint of the unknown tagger '{found}'; {nearest(found, names())}; import the module that registers it"
         )
+    basis = payload.get("irreps", UNTAGGED)
+    if basis != convention():
+        raise CheckpointError(
+            f"{path}: its weights are for the irreps '{basis}', this version has '{convention()}'; "
+            "load them with the version that wrote them, or train again"
+        )
     try:
         tagger = create(found, where=str(path), **settings)
     except ConfigError as error:
         raise CheckpointError(f"{error}; the checkpoint was written by another version of the tagger") from None
     _fill(tagger, payload["weights"], path)
     tagger.class_names = tuple(payload["classes"])
+    tagger.training_range = payload.get("range")
+    tagger.target = tuple(payload.get("target", ()))
     return tagger.eval()
 
 

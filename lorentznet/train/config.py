@@ -45,11 +45,15 @@ class DataSettings:
     ``train`` and ``val`` are one or several words ``PATH[:TREE][#ROWS]``. The selection of a dataset card cuts training jets
     only. ``bucket`` batches' worth of shuffled jets are sorted by their number of particles before they are cut into batches,
     so that the jets of a batch are alike in size (1: not sorted).
+
+    ``target`` names what a regression is to find: columns with the true momentum or mass, or what their names have in common, such
+    as ``aux_genpart`` (see :class:`lorentznet.train.target.Target`). Jets without a target are left out.
     """
 
     train: Words
     val: Words
     card: str | None = None
+    target: Words | None = None
     batch_size: Annotated[int, Field(gt=0)] = 64
     bucket: Annotated[int, Field(gt=0)] = 32
 
@@ -112,6 +116,11 @@ class TrainConfig:
     def val_words(self) -> tuple[str, ...]:
         """The words that name the validation jets."""
         return _words(self.data.val)
+
+    @property
+    def target_words(self) -> tuple[str, ...]:
+        """The words that name the target of a regression; none for tagging."""
+        return () if self.data.target is None else _words(self.data.target)
 
 
 def load_config(source: str | Path, changes: Mapping[str, Any] | None = None) -> TrainConfig:

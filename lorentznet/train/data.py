@@ -19,6 +19,7 @@ from lorentznet.errors import DataError
 if TYPE_CHECKING:
     from lorentznet.data.card import DatasetCard
     from lorentznet.data.table import JetTable
+    from lorentznet.train.target import Target
 
 Integers = NDArray[np.int64]
 
@@ -42,13 +43,24 @@ class JetArrays:
         Invariant numbers of each particle, shape (n_particles, s).
     classes
         Names of the classes.
+    targets
+        What a regression is to find, shape (n_jets, 4) or (n_jets, 1).
     """
 
     card: DatasetCard | None = None
     """The card of the (first) file."""
+    left_out: int = 0
+    """Number of jets that were left out because they have no target."""
 
     def __init__(
-        self, p4: Any, counts: Any, labels: Any, weights: Any = None, scalars: Any = None, classes: Sequence[str] = ()
+        self,
+        p4: Any,
+        counts: Any,
+        labels: Any,
+        weights: Any = None,
+        scalars: Any = None,
+        classes: Sequence[str] = (),
+        targets: Any = None,
     ) -> None:
         self.p4 = torch.as_tensor(p4, dtype=torch.float64)
         self.counts: Integers = np.asarray(counts, dtype=np.int64)
@@ -59,6 +71,7 @@ class JetArrays:
             else torch.as_tensor(weights, dtype=torch.float64)
         )
         self.scalars = None if scalars is None else torch.as_tensor(scalars, dtype=torch.float64)
+        self.targets = None if targets is None else torch.as_tensor(targets, dtype=torch.float64)
         self.classes = tuple(classes)
         self._starts: Integers = np.cumsum(self.counts) - self.counts
 
@@ -66,14 +79,17 @@ class JetArrays:
         return len(self.counts)
 
     @classmethod
-    def from_tables(cls, tables: Iterable[JetTable]) -> JetArrays:
+    def from_tables(cls, tables: Iterable[JetTable], target: Target | None = None) -> JetArrays:
         """Join tables of the same classes and scalars; each is let go when its arrays are taken.
+
+        With a ``target`` jets that have none are left out and counted.
 
         Raises
         ------
         DataError
-            If classes or scalars of the tables differ, or there is no jet.
+            If classes or scalars of the tables differ, there is no jet, a target column is missing, or no jet has a target.
         """
+        left_out = 0
         source, card, width = "", None, 0
         classes: tuple[str, ...] = ()
         parts: list[dict[str, NDArray[Any]]] = []
@@ -86,12 +102,21 @@ class JetArrays:
                 raise DataError(
                     f"{table.source}: has {_width(table)} scalars per particle, but {source} has {width}; give files with the same card"
                 )
-            named = {name: getattr(table, attribute) for name, attribute in _COLUMNS.items()}
+            values = None
+            if target is not None:
+                values, present = target.values(table)
+                left_out += int((~present).sum())
+                table, values = table[present], values[present]
+            named = {"targets": values, **{name: getattr(table, attribute) for name, attribute in _COLUMNS.items()}}
             parts.append({name: np.asarray(value) for name, value in named.items() if value is not None})
         if not parts:
             raise DataError("no jets were read")
         jets = cls(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, classes=classes)
-        jets.card = card
+        if target is not None and not len(jets):
+            raise DataError(
+                f"{source}: none of its {left_out} jets has a target, '{', '.join(target.words)}' is zero; give jets that have one"
+            )
+        jets.card, jets.left_out = card, left_out
         return jets
 
     def batch(self, jets: Integers) -> JetBatch:
@@ -102,13 +127,16 @@ class JetArrays:
             np.repeat(self._starts[jets] - (ends - counts), counts) + np.arange(ends[-1] if len(ends) else 0)
         )
         rows = torch.from_numpy(jets)
-        return JetBatch.from_arrays(
+        batch = JetBatch.from_arrays(
             self.p4[particles],
             torch.from_numpy(counts),
             y=self.labels[rows],
             weight=self.weights[rows],
             scalars=None if self.scalars is None else self.scalars[particles],
         )
+        if self.targets is not None:
+            batch.target = self.targets[rows]
+        return batch
 
 
 class TrainingBatches:
@@ -218,29 +246,6 @@ class EvaluationBatches:
     def __iter__(self) -> Iterator[JetBatch]:
         for indices in self.batches:
             yield self.jets.batch(indices)
-
-
-def check_labels(jets: JetArrays, where: str) -> None:
-    """Refuse jets that one cannot train or validate with.
-
-    Raises
-    ------
-    DataError
-        If there are no classes, jets without label, classes without jets, or a sum of weights that is not positive.
-    """
-    if not float(jets.weights.sum()) > 0:
-        raise DataError(f"{where}: the weights of the jets add up to {float(jets.weights.sum()):g}; correct the card's weight")
-    if len(jets.classes) < 2:
-        raise DataError(f"{where}: the jets have no classes; name them in the dataset card ('classes' or 'label')")
-    number = np.bincount(jets.labels.numpy() + 1, minlength=len(jets.classes) + 1)
-    if number[0]:
-        raise DataError(f"{where}: {number[0]} of {len(jets)} jets have no label; training and validation need labelled jets")
-    for name, found in zip(jets.classes, number[1:], strict=True):
-        if not found:
-            counts = ", ".join(f"{other}: {n}" for other, n in zip(jets.classes, number[1:], strict=True))
-            raise DataError(
-                f"{where}: class '{name}' never occurs ({counts} jets); give other rows or correct the card's classes"
-            )
 
 
 def sorted_batches(counts: Integers, batch_size: int, pairs: int = 1 << 21) -> list[Integers]:

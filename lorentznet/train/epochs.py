@@ -47,8 +47,7 @@ class EpochRecord(Callback):
         self.advance: Advance = lambda n: None
         self.rows: list[dict[str, Any]] = []
         self.interrupted = False
-        self._start = time.monotonic()
-        self._carried = 0.0
+        self._start_clocks()
 
     @property
     def best(self) -> dict[str, Any]:
@@ -62,7 +61,7 @@ class EpochRecord(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock and the bar; a training that had ended before does not go on."""
-        self._start = time.monotonic()
+        self._start_clocks(self._carried)
         if trainer.global_step:
             self.advance(trainer.global_step)
         trainer.should_stop = trainer.should_stop or self.exhausted
@@ -79,11 +78,10 @@ class EpochRecord(Callback):
         row: dict[str, Any] = {
             "epoch": len(self.rows) + 1,
             "train_loss": pl_module.training_loss(),
-            "val_loss": validation.loss,
-            "val_auc": validation.auc,
-            "val_accuracy": validation.accuracy,
+            **validation,
             "lr": current_lr(trainer.optimizers),
-            "seconds": round(self._seconds(), 3),
+            "seconds": round(self._elapsed()[0], 3),
+            "cpu_seconds": round(self._elapsed()[1], 3),
         }
         if not (math.isfinite(row["train_loss"]) and math.isfinite(row["val_loss"])):
             raise ConfigError(
@@ -91,16 +89,16 @@ class EpochRecord(Callback):
                 f"lower optimizer.lr (it is {pl_module.settings.lr:g})"
             )
         self.rows.append(row)
-        self._start, self._carried = time.monotonic(), 0.0
+        self._start_clocks()
         improved = self.best is row
-        pl_module.about = {name: row[name] for name in ("epoch", "val_loss", "val_auc")}
+        pl_module.about = {name: row[name] for name in ("epoch", "val_loss", pl_module.objective.headline)}
         if trainer.is_global_zero:
             if improved:
                 write({KEY: pack(pl_module.tagger, pl_module.average.averaged_state(), **pl_module.about)}, self.folder.best)
             self.folder.write_metrics(self.rows)
             self.folder.write_info(self.describe(self.rows, self.best, False))
         trainer.save_checkpoint(self.folder.last)
-        self.console.say(self._line(row, trainer.max_epochs, improved))
+        self.console.say(self._line(row, trainer.max_epochs, improved, pl_module.objective.words(row)))
         trainer.should_stop = trainer.should_stop or self.exhausted
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -109,19 +107,26 @@ class EpochRecord(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Rows so far, and the seconds of the epoch under way."""
-        return {"rows": self.rows, "seconds": self._seconds()}
+        seconds, cpu_seconds = self._elapsed()
+        return {"rows": self.rows, "seconds": seconds, "cpu_seconds": cpu_seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from saved rows."""
         self.rows = list(state_dict["rows"])
-        self._carried = float(state_dict["seconds"])
+        self._carried = float(state_dict["seconds"]), float(state_dict["cpu_seconds"])
 
-    def _seconds(self) -> float:
-        return self._carried + time.monotonic() - self._start
+    def _start_clocks(self, carried: tuple[float, float] = (0.0, 0.0)) -> None:
+        self._start = time.monotonic(), time.process_time()
+        self._carried = carried
+
+    def _elapsed(self) -> tuple[float, float]:
+        """Seconds on the clock and of this process on all its cores, since the epoch began."""
+        now = time.monotonic(), time.process_time()
+        return self._carried[0] + now[0] - self._start[0], self._carried[1] + now[1] - self._start[1]
 
     @staticmethod
-    def _line(row: Mapping[str, Any], epochs: int | None, improved: bool) -> str:
+    def _line(row: Mapping[str, Any], epochs: int | None, improved: bool, headline: str) -> str:
         return (
             f"epoch {row['epoch']:>3}/{epochs}  train loss {row['train_loss']:.4f}  val loss {row['val_loss']:.4f}  "
-            f"val AUC {row['val_auc']:.5f}  lr {row['lr']:.1e}  {row['seconds']:.1f} s{'  best' if improved else ''}"
+            f"{headline}  lr {row['lr']:.1e}  {row['seconds']:.1f} s{'  best' if improved else ''}"
         )

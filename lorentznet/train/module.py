@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -18,9 +17,9 @@ from lorentznet.train.checkpoint import KEY, pack
 from lorentznet.train.config import DataSettings, OptimizerSettings
 from lorentznet.train.data import EvaluationBatches, JetArrays, TrainingBatches, steps_per_epoch
 from lorentznet.train.ema import MovingAverage
+from lorentznet.train.objective import OBJECTIVES, Figures
 from lorentznet.train.schedule import learning_rate_factor
 from lorentznet.train.seeding import seed_step
-from lorentznet.train.validation import Validation, validate
 
 VALIDATION_BATCH = 256
 
@@ -48,21 +47,22 @@ class TaggerModule(LightningModule):
         self.mean_weight = mean_weight
         self.seed = seed
         self.average = MovingAverage(tagger, settings.ema)
-        self.validation: Validation | None = None
+        self.objective = OBJECTIVES[tagger.task]()
+        self.validation: Figures | None = None
         self.about: dict[str, Any] = {}
         self._loss_sum: Tensor | None = None
         self._loss_jets = 0
-        self._parts: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._parts: list[tuple[Tensor, ...]] = []
 
     def forward(self, batch: JetBatch) -> Tensor:
-        """Logits of a batch."""
-        logits: Tensor = self.tagger(batch)
-        return logits
+        """Logits of a batch, or what the tagger's task gives."""
+        outputs: Tensor = self.tagger(batch)
+        return outputs
 
     def training_step(self, batch: JetBatch, batch_idx: int) -> Tensor:
-        """The loss of a batch: the mean over jets of weight times cross entropy."""
+        """The loss of a batch: the mean over jets of weight times the loss of the task (cross entropy for tagging)."""
         seed_step(self.seed, self.global_step, self.global_rank, batch.p4.device)
-        losses = cross_entropy(self.tagger(batch), batch.y)
+        losses = self.objective.losses(self.tagger(batch), batch)
         loss: Tensor = (losses * (batch.weight / self.mean_weight).to(losses.dtype)).mean()
         self._count(loss.detach().double() * batch.n_jets, batch.n_jets)
         return loss
@@ -90,19 +90,19 @@ class TaggerModule(LightningModule):
         self._parts = []
 
     def validation_step(self, batch: JetBatch, batch_idx: int) -> None:
-        """Keep the logits of a batch."""
-        self._parts.append((self.tagger(batch), batch.y, batch.weight))
+        """Keep the outputs of a batch."""
+        self._parts.append(self.objective.kept(self.tagger(batch), batch))
 
     def on_validation_epoch_end(self) -> None:
-        """Loss, AUC and accuracy of all validation jets of all processes, in float64."""
+        """The figures of all validation jets of all processes, in float64."""
         self.average.swap()
-        logits, labels, weights = (torch.cat(part).detach().cpu() for part in zip(*self._parts, strict=True))
+        kept = tuple(torch.cat(part).detach().cpu() for part in zip(*self._parts, strict=True))
         self._parts = []
-        gathered: list[Any] = [(logits, labels, weights)]
+        gathered: list[Any] = [kept]
         if self.trainer.world_size > 1:
             gathered = [None] * self.trainer.world_size
-            torch.distributed.all_gather_object(gathered, (logits, labels, weights))
-        self.validation = validate(*(torch.cat(part) for part in zip(*gathered, strict=True)))
+            torch.distributed.all_gather_object(gathered, kept)
+        self.validation = self.objective.figures(*(torch.cat(part) for part in zip(*gathered, strict=True)))
 
     def training_loss(self) -> float:
         """Mean loss of the training jets since the last call, over all processes; starts a new mean."""
@@ -177,17 +177,6 @@ class JetDataModule(LightningDataModule):
         return EvaluationBatches(
             self.val, max(VALIDATION_BATCH, self.settings.batch_size), trainer.global_rank, trainer.world_size
         )
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    r"""Cross entropy of each jet, shape (n_jets,).
-
-    For one logit z, the log-odds of class 1: :math:`-\ln\sigma(z)` for class 1 and :math:`-\ln\sigma(-z)` for class 0; else
-    :math:`-\ln\mathrm{softmax}(z)_y`.
-    """
-    if logits.shape[1] == 1:
-        return F.binary_cross_entropy_with_logits(logits[:, 0], labels.to(logits.dtype), reduction="none")
-    return F.cross_entropy(logits, labels, reduction="none")
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Logits of every jet of a file, in file order."""
+"""Logits, momenta or masses of every jet of a file, in file order."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from lorentznet.taggers import Tagger
 from lorentznet.train.checkpoint import load
 from lorentznet.train.data import JetArrays, sorted_batches
 from lorentznet.train.devices import select_device
+from lorentznet.train.target import Target
+from lorentznet.train.training_range import RangeCheck
 
 if TYPE_CHECKING:
     from lorentznet.console import Advance
@@ -29,7 +31,7 @@ CHUNK = 10_000
 
 @dataclass(frozen=True)
 class Prediction:
-    """Logits beside what the file says of each jet, in file order.
+    """Logits, or what a regression gives, beside what the file says of each jet, in file order.
 
     Attributes
     ----------
@@ -42,7 +44,7 @@ class Prediction:
     weights
         Weight of each jet.
     logits
-        Shape (n_jets, classes), float64; a tagger with one logit z gives (0, z).
+        Shape (n_jets, classes), float64; a tagger with one logit z gives (0, z). A regression has none: (n_jets, 0).
     observers
         What the card keeps beside the jets; with several files also ``file``, the index in ``files``.
     files
@@ -51,6 +53,18 @@ class Prediction:
         The card of the first file, or None.
     seconds
         Time that it took.
+    extrapolation
+        What to say, after "the tagger was", if many jets lie outside the range of its training; else empty. See
+        :meth:`lorentznet.train.training_range.RangeCheck.sentence`.
+    without_rest_frame
+        Number of jets of a single particle, or of exactly collinear ones.
+    task
+        ``tagging``, ``momentum`` or ``mass``.
+    outputs, targets
+        Of a regression: four-momenta (E, px, py, pz), shape (n_jets, 4), or masses, (n_jets, 1), in GeV; and the true ones, zeros for
+        jets without, or None if the files do not have them. None for tagging.
+    jets
+        For a regression, momenta (E, px, py, pz) of the jets in GeV, shape (n_jets, 4).
     """
 
     classes: tuple[str, ...]
@@ -62,6 +76,12 @@ class Prediction:
     files: tuple[str, ...] = ()
     card: DatasetCard | None = None
     seconds: float = 0.0
+    extrapolation: str = ""
+    without_rest_frame: int = 0
+    task: str = "tagging"
+    outputs: NDArray[np.float64] | None = None
+    targets: NDArray[np.float64] | None = None
+    jets: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -75,7 +95,7 @@ def predict(
     device: str | torch.device | None = None,
     progress: Advance | None = None,
 ) -> Prediction:
-    """Logits of all jets of one or several files; no selection is applied.
+    """Logits of all jets of one or several files, or their momenta or masses; no selection is applied.
 
     Parameters
     ----------
@@ -105,6 +125,7 @@ def predict(
         If a file cannot be read, its classes are not those of the tagger, or a logit is not finite.
     """
     from lorentznet.data import expand, iterate
+    from lorentznet.data.checks import without_rest_frame
 
     start = time.monotonic()
     if not isinstance(tagger, Tagger):
@@ -112,19 +133,24 @@ def predict(
     sources = expand(files)
     known = None
     where = select_device(device) if device is not None else None
+    alike = RangeCheck(tagger.training_range)
     columns: dict[str, list[NDArray[Any]]] = {}
+    lightlike = 0
     for number, source in enumerate(sources):
         for table in iterate([source], card=card, jets=CHUNK):
             known = known or table.card
             _check_classes(tagger, table)
+            alike.look(table)
+            lightlike += int(without_rest_frame(table).sum())
             found = {"ids": table.ids, "labels": table.labels, "weights": table.weights}
-            found["logits"] = logits(tagger, table, batch_size, where, progress)
+            found |= _predicted(tagger, table, batch_size, where, progress)
             found |= {f"observer {name}": table.observer(name) for name in table.observers}
             if len(sources) > 1:
                 found["observer file"] = np.full(len(table), number)
             if columns and found.keys() != columns.keys():
                 raise DataError(
-                    f"{table.source}: has other observers than {sources[0].path}; predict these files one by one or with one card"
+                    f"{table.source}: has other observers or targets than {sources[0].path}; "
+                    "predict these files one by one or with one card"
                 )
             for name, values in found.items():
                 columns.setdefault(name, []).append(values)
@@ -133,12 +159,15 @@ def predict(
         raise DataError(f"{', '.join(map(str, sources))}: holds no jets")
     observers = {name.removeprefix("observer "): joined.pop(name) for name in list(joined) if name.startswith("observer ")}
     return Prediction(
-        classes=_class_names(tagger, joined["logits"].shape[1]),
+        classes=_class_names(tagger, joined["logits"].shape[1]) if tagger.task == "tagging" else (),
+        task=tagger.task,
         **joined,
         observers=observers,
         files=tuple(str(source) for source in sources),
         card=known,
         seconds=time.monotonic() - start,
+        extrapolation=alike.sentence(),
+        without_rest_frame=lightlike,
     )
 
 
@@ -156,16 +185,27 @@ def logits(
     array, shape (n_jets, classes), float64
         A tagger with one logit z gives (0, z).
     """
+    found = outputs(tagger, table, batch_size, device, progress)
+    return found if found.shape[1] > 1 else np.concatenate((np.zeros_like(found), found), axis=1)
+
+
+def outputs(
+    tagger: Tagger,
+    table: JetTable,
+    batch_size: int = 512,
+    device: str | torch.device | None = None,
+    progress: Advance | None = None,
+) -> NDArray[np.float64]:
+    """What a tagger says of the jets of a table, in its order, as it comes: shape (n_jets, outputs), float64."""
     jets = JetArrays.from_tables([table])
     where = next(tagger.parameters()).device if device is None else select_device(device)
-    result = np.zeros((len(jets), max(2, tagger.n_outputs)))
+    result = np.zeros((len(jets), tagger.n_outputs))
     training = tagger.training
     tagger.to(where).eval()
     try:
         with torch.no_grad():
             for rows in sorted_batches(jets.counts, batch_size):
-                z = tagger(jets.batch(rows).to(where))
-                result[rows, -z.shape[1] :] = z.double().cpu().numpy()
+                result[rows] = tagger(jets.batch(rows).to(where)).double().cpu().numpy()
                 if progress is not None:
                     progress(len(rows))
     finally:
@@ -173,14 +213,34 @@ def logits(
     bad = np.flatnonzero(~np.isfinite(result).all(axis=1))
     if len(bad):
         raise DataError(
-            f"{table.source}: the logits of {len(bad)} jets are not finite (first: jet {table.ids[bad[0]]}); "
+            f"{table.source}: the {_OUTPUTS[tagger.task]} of {len(bad)} jets are not finite (first: jet {table.ids[bad[0]]}); "
             "look at these jets or train again"
         )
     return result
 
 
+_OUTPUTS = {"tagging": "logits", "momentum": "momenta", "mass": "masses"}
+
+
+def _predicted(
+    tagger: Tagger, table: JetTable, batch_size: int, device: torch.device | None, progress: Advance | None
+) -> dict[str, NDArray[np.float64]]:
+    if tagger.task == "tagging":
+        return {"logits": logits(tagger, table, batch_size, device, progress)}
+    found = {"logits": np.zeros((len(table), 0)), "outputs": outputs(tagger, table, batch_size, device, progress)}
+    owner = np.repeat(np.arange(len(table)), table.counts)
+    found["jets"] = np.stack([np.bincount(owner, component, len(table)) for component in table.momenta.T], axis=1)
+    target = Target(tagger.target, tagger.task)
+    if tagger.target and target.among(table.observers):
+        values, present = target.values(table)
+        found["targets"] = np.where(present[:, None], values, 0.0)
+    return found
+
+
 def _check_classes(tagger: Tagger, table: JetTable) -> None:
-    """Refuse labelled jets whose classes are not those of the tagger, in the same order."""
+    """Refuse labelled jets whose classes are not those of the tagger, in the same order; a regression has none."""
+    if tagger.task != "tagging":
+        return
     known = tagger.class_names
     if table.classes and known and tuple(table.classes) != known:
         raise DataError(

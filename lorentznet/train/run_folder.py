@@ -19,9 +19,6 @@ from lorentznet.train.config import TrainConfig, differences
 REQUEUE = "REQUEUE"
 """Marker that a training was stopped by a signal of the batch system and wants to be put into the queue again."""
 
-COLUMNS = ("epoch", "train_loss", "val_loss", "val_auc", "val_accuracy", "lr", "seconds")
-"""Columns of ``metrics.csv``."""
-
 
 @dataclass
 class RunFolder:
@@ -95,9 +92,13 @@ class RunFolder:
         return (self.path / INFO).exists() and self.best.exists() and bool(load_run_info(self.path).get("finished"))
 
     def write_metrics(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Write ``metrics.csv``, a row per epoch."""
+        """Write ``metrics.csv``, a row per epoch.
+
+        Its columns are ``epoch``, ``train_loss``, ``val_loss``, the further figures of the task (``val_auc`` and ``val_accuracy`` for
+        tagging), ``lr``, ``seconds`` and ``cpu_seconds``, those of the (first) process on all its cores, validation included.
+        """
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         self._write_text(METRICS, text.getvalue())

@@ -16,11 +16,15 @@ from lorentznet.taggers import Tagger, create, describe, tagger_class
 from lorentznet.train.allocator import keep_freed_memory
 from lorentznet.train.checkpoint import INFO, load_run_info, read
 from lorentznet.train.config import TrainConfig
-from lorentznet.train.data import JetArrays, check_labels, steps_per_epoch
+from lorentznet.train.data import JetArrays, steps_per_epoch
+from lorentznet.train.labels import check_labels
+from lorentznet.train.objective import OBJECTIVES
 from lorentznet.train.provenance import card_facts, device_name, provenance
 from lorentznet.train.ranks import is_first_process
 from lorentznet.train.run_folder import RunFolder
+from lorentznet.train.target import Target
 from lorentznet.train.threads import cpu_threads
+from lorentznet.train.training_range import measure
 
 
 def fit(
@@ -85,9 +89,10 @@ def load_jets(config: TrainConfig, console: Console | None = None) -> tuple[JetA
     from lorentznet.data import iterate
 
     card = config.data.card
-    train = JetArrays.from_tables(iterate(config.train_words, card=card, select=True))
-    val = JetArrays.from_tables(iterate(config.val_words, card=card))
-    if train.classes != val.classes:
+    target = _target(config)
+    train = JetArrays.from_tables(iterate(config.train_words, card=card, select=True), target)
+    val = JetArrays.from_tables(iterate(config.val_words, card=card), target)
+    if target is None and train.classes != val.classes:
         found, wanted = (", ".join(jets.classes) or "none" for jets in (val, train))
         raise DataError(
             f"{config.val_words[0]}: has the classes {found}, but the training jets have {wanted}; give jets of the same classes"
@@ -95,12 +100,30 @@ def load_jets(config: TrainConfig, console: Console | None = None) -> tuple[JetA
     check_labels(train, ", ".join(config.train_words))
     check_labels(val, ", ".join(config.val_words))
     if console:
-        console.say(f"{len(train)} jets for training, {len(val)} for validation; classes {', '.join(train.classes)}")
+        about = f"classes {', '.join(train.classes)}" if target is None else f"target {', '.join(target.words)}"
+        console.say(f"{len(train)} jets for training, {len(val)} for validation; {about}")
+        if train.left_out + val.left_out:
+            console.say(f"left out for want of a target: {train.left_out} jets for training, {val.left_out} for validation")
     return train, val
 
 
+def _target(config: TrainConfig) -> Target | None:
+    """The target that the settings name; None for tagging."""
+    task = str(config.tagger.options.get("task", "tagging"))
+    if task == "tagging" and config.target_words:
+        raise ConfigError(
+            f"data.target is '{', '.join(config.target_words)}', but the task is tagging; "
+            "set tagger.options.task to momentum or mass, or leave the target out"
+        )
+    if task != "tagging" and not config.target_words:
+        raise ConfigError(
+            f"data.target is missing: the task {task} needs the columns with the true {task}, e.g. --data.target aux_genpart"
+        )
+    return None if task == "tagging" else Target(config.target_words, task)
+
+
 def build_tagger(config: TrainConfig, classes: tuple[str, ...], scalars: int = 0) -> Tagger:
-    """The tagger with its initial weights, which depend on the seed.
+    """The tagger with its initial weights, which depend on the seed; a regression has no classes.
 
     Parameters
     ----------
@@ -117,15 +140,17 @@ def build_tagger(config: TrainConfig, classes: tuple[str, ...], scalars: int = 0
         If tagger, preset or an option is not possible.
     """
     settings = config.tagger
-    if settings.options.get("classes", len(classes)) != len(classes):
+    regression = config.data.target is not None
+    if not regression and settings.options.get("classes", len(classes)) != len(classes):
         raise ConfigError(
             f"tagger.options.classes is {settings.options['classes']}, but the jets have {len(classes)} classes; leave it out"
         )
-    found: dict[str, Any] = {"classes": len(classes)}
+    found: dict[str, Any] = {} if regression else {"classes": len(classes)}
     if scalars and any(field.name == "scalars" for field in dataclasses.fields(tagger_class(settings.name).Config)):
         found["scalars"] = scalars
     tagger = _create(config, **found)
-    tagger.class_names = classes
+    tagger.class_names = () if regression else classes
+    tagger.target = config.target_words
     return tagger
 
 
@@ -140,8 +165,10 @@ def _create(config: TrainConfig, **found: Any) -> Tagger:
 
 def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console, command: str | None, threads: int) -> Path:
     _create(config)  # a mistake in the settings shows before the jets are read
+    _target(config)
     train, val = load_jets(config, console)
     tagger = build_tagger(config, train.classes, 0 if train.scalars is None else train.scalars.shape[1])
+    tagger.training_range = measure(train.p4.numpy(), train.counts)
     if config.trainer.compile:
         getattr(tagger, "network", tagger).compile(dynamic=True)
 
@@ -162,7 +189,8 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
         about = _about(
             config, folder, tagger, train, val, device_name(device, threads if device.type == "cpu" else None), command
         )
-        record.describe = lambda rows, best, finished: {**about, **_course(rows, best, finished)}
+        headline = OBJECTIVES[tagger.task].headline
+        record.describe = lambda rows, best, finished: {**about, **_course(rows, best, headline, finished)}
         console.say(f"{tagger.name}: {tagger.n_parameters} parameters, symmetry {tagger.symmetry}, on {about['device']}")
         module = TaggerModule(tagger, config.optimizer, float(train.weights.mean()), config.seed)
         jets = JetDataModule(train, val, config.data, config.seed)
@@ -215,8 +243,15 @@ def _about(
             "citation": tagger.citation,
             "config": settings,
         },
-        "classes": list(train.classes),
-        "data": {"train": list(config.train_words), "val": list(config.val_words), **_data(train, val)},
+        "classes": list(tagger.class_names),
+        "task": tagger.task,
+        "data": {
+            "train": list(config.train_words),
+            "val": list(config.val_words),
+            **({"target": list(tagger.target)} if tagger.target else {}),
+            **_data(train, val),
+        },
+        "range": tagger.training_range,
         "seed": config.seed,
         "device": device,
     }
@@ -226,12 +261,12 @@ def _data(train: JetArrays, val: JetArrays) -> dict[str, Any]:
     return {"jets": {"train": len(train), "val": len(val)}, "card": card_facts(train.card)}
 
 
-def _course(rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any], finished: bool) -> dict[str, Any]:
+def _course(rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any], headline: str, finished: bool) -> dict[str, Any]:
     """What ``run.json`` says after each epoch."""
     return {
-        "seconds": round(sum(row["seconds"] for row in rows), 3),
+        **{key: round(sum(row[key] for row in rows), 3) for key in ("seconds", "cpu_seconds")},
         "epochs": len(rows),
-        "best": {key: best[key] for key in ("epoch", "val_loss", "val_auc")},
+        "best": {key: best[key] for key in ("epoch", "val_loss", headline)},
         "finished": finished,
     }
 

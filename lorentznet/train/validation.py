@@ -1,4 +1,4 @@
-"""Loss, AUC and accuracy of the validation jets, exact and in float64."""
+"""Loss, AUC and accuracy of the validation jets, exact and in float64; median and spread of a regression's response."""
 
 from __future__ import annotations
 
@@ -55,3 +55,13 @@ def validate(logits: Tensor, labels: Tensor, weights: Tensor) -> Validation:
             labels=list(range(z.shape[1])),
         )
     return Validation(float((losses * weights).sum() / total), float(auc), float((right * weights).sum() / total))
+
+
+def central(response: Tensor, weights: Tensor) -> tuple[float, float]:
+    """Bias and resolution: the median response minus one, and half the width of the central 68.27 % over the median; weighted."""
+    order = response.argsort()
+    passed = weights.double()[order].cumsum(0)
+    passed = (passed - 0.5 * weights.double()[order]) / passed[-1]
+    places = torch.tensor([0.158655, 0.5, 0.841345], dtype=torch.float64)
+    low, median, high = response.double()[order][torch.searchsorted(passed, places).clamp_max(len(response) - 1)].tolist()
+    return median - 1, 0.5 * (high - low) / median if median else float("nan")

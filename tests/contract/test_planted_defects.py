@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from lorentznet.data.batch import JetBatch
+from lorentznet.group.irreps import Irrep
 from lorentznet.group.subgroup import Subgroup
-from lorentznet.nn.frame import FrameConditioner, JetFrame, to_dense
+from lorentznet.nn.frame import FrameConditioner, JetFrame
+from lorentznet.nn.kinematics import to_dense
 from lorentznet.taggers.base import Tagger
 from lorentznet.testing import TAGGER_CLAUSES, check_symmetry, check_tagger
 
@@ -209,6 +211,39 @@ class FalseSafety(Right):
     infrared_safe = True
 
 
+class Covariant(Right):
+    """Right: a four-vector, the sum of the particles with learned invariant weights."""
+
+    output_law = Irrep(1, 1)
+
+    def __init__(self, config: ToyConfig) -> None:
+        super().__init__(config)
+        self.head = nn.Linear(config.hidden, 1)
+
+    def forward(self, batch: JetBatch) -> Tensor:
+        frame = self.seen(batch)
+        weights = 1 + self.head(self.particles(frame))[..., 0].double()
+        dense, _ = to_dense(batch.p4, batch.ptr, batch.batch)
+        return self.summed(torch.where(frame.mask, weights, 0), dense)
+
+    def summed(self, weights: Tensor, dense: Tensor) -> Tensor:
+        return (weights[..., None] * dense).sum(1)
+
+
+class EuclideanMomentum(Covariant):
+    """1e-6 of the sum of the Euclidean norms in the energy that comes out."""
+
+    def summed(self, weights: Tensor, dense: Tensor) -> Tensor:
+        momentum = super().summed(weights, dense)
+        return momentum + 1e-6 * dense.norm(dim=-1).sum(1)[:, None] * momentum.new_tensor([1.0, 0.0, 0.0, 0.0])
+
+
+class UndeclaredLaw(Covariant):
+    """Four-vectors that are said to be invariant."""
+
+    output_law = None
+
+
 def build(cls: type[Right], references: tuple[str, ...] = ()) -> Right:
     torch.manual_seed(3)
     return cls(ToyConfig(references=references))
@@ -225,7 +260,9 @@ def failing_clauses(tagger: Tagger) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("cls", "references"), [(Right, ()), (Right, ("beams",)), (InfraredSafe, ())], ids=["full group", "beams", "infrared safe"]
+    ("cls", "references"),
+    [(Right, ()), (Right, ("beams",)), (InfraredSafe, ()), (Covariant, ()), (Covariant, ("beams",))],
+    ids=["full group", "beams", "infrared safe", "covariant", "covariant with beams"],
 )
 def test_right_taggers_pass_every_clause(cls: type[Right], references: tuple[str, ...]) -> None:
     measured = check_tagger(build(cls, references))
@@ -253,6 +290,8 @@ DEFECTS = [
     (ForgottenSetting, (), {"check_round_trip"}),
     (LowPrecision, (), {"check_precision"}),
     (FalseSafety, (), {"check_infrared"}),
+    (EuclideanMomentum, (), {"check_symmetry", "check_precision"}),
+    (UndeclaredLaw, (), {"check_symmetry", "check_precision"}),
 ]
 
 

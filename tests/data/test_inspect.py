@@ -156,7 +156,10 @@ def test_card_that_does_not_fit(root_file):
 
 
 def run(files, capsys, **options):
-    command.run(Namespace(files=[str(file) for file in files], **({"card": None, "json": False} | options)), Console(quiet=True))
+    command.run(
+        Namespace(files=[str(file) for file in files], **({"card": None, "json": False, "weights": None} | options)),
+        Console(quiet=True),
+    )
     return capsys.readouterr().out
 
 
@@ -179,3 +182,12 @@ def test_command_fails_after_the_report(tmp_path, jets, capsys):
     assert "PROBLEM" in out
     with pytest.raises(DataError, match="no such file"):
         run([tmp_path / "nowhere.root"], capsys)
+
+
+def test_jets_without_a_rest_frame_are_counted(tmp_path, jets):
+    for jet in (3, 11):
+        rows = slice(*(int(jets.counts[: jet + more].sum()) for more in (0, 1)))
+        jets.p4[rows] = [50.0, 30.0, 0.0, 40.0]
+    path = write_ttree(tmp_path / "jets.root", jets.columns())
+    assert "2 jets have no rest frame: a single particle, or all exactly collinear" in warnings_of(path)
+    assert "rest frame" not in warnings_of(f"{path}#12:60")

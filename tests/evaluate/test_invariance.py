@@ -197,7 +197,7 @@ def test_logits_that_are_not_finite_are_counted(tmp_path) -> None:
     assert lost.rms == lost.max == math.inf
     assert 0 < lost.nonfinite <= 20
     written = json.loads(result.write(tmp_path)[0].read_text())["taggers"]["formula"]["float32"]["lab"]["boost_z"]["100"]
-    assert written == {"rms": None, "max": None, "nonfinite": lost.nonfinite}
+    assert written == {"rms": None, "max": None, "flips": 0.0, "nonfinite": lost.nonfinite}
     assert "broken from gamma 100 on (not finite)" in "\n".join(result.taggers["formula"].verdict())
     assert InvarianceResult.read(tmp_path / "invariance.json").to_dict() == result.to_dict()
 
@@ -289,3 +289,22 @@ def test_jets_are_drawn_from_all_over_the_files(jet_file) -> None:
     assert len(draw(jet_file, jets=7)) == 7
     with pytest.raises(ConfigError, match="at least 1 jet"):
         draw(jet_file, jets=0)
+
+
+def test_bfloat16_flips_decisions_that_the_rest_frame_keeps(tmp_path) -> None:
+    tagger = taggers.create("cg", "tiny", seed=1)
+    result = scan(tagger, toy_jets(40), gammas=(10.0,), transformations=("boost",), dtypes=("bfloat16",))
+    curves = result.taggers["cg"].curves
+    kept, lost = (curves["bfloat16", front]["boost"]["10"] for front in ("frame", "lab"))
+    assert kept.rms < 0.5
+    assert not kept.rms >= lost.rms
+    assert InvarianceResult.from_dict(result.to_dict()).to_dict() == result.to_dict()
+    assert "bfloat16" in result.table()
+
+
+def test_flipped_decisions_are_counted() -> None:
+    def signed(jets: Tensor) -> Tensor:
+        return jets[:, 0] - 1000.0  # the energy: a boost lifts it over the threshold
+
+    result = scan(Formula(signed), toy_jets(20), gammas=(100.0,), transformations=("boost_z",), dtypes=("float64",))
+    assert result.taggers["formula"].curves["float64", "lab"]["boost_z"]["100"].flips > 0

@@ -18,6 +18,7 @@ from lorentznet.group import (
     self_product_paths,
     vector_product_paths,
 )
+from lorentznet.group.clebsch_gordan import canonical_clebsch_gordan
 
 SCALAR, VECTOR, TENSOR, BIVECTOR = Irrep(0, 0), Irrep(1, 1), Irrep(2, 2), IrrepPair(2, 0)
 LETTERS = {"s": SCALAR, "v": VECTOR, "f": BIVECTOR, "t": TENSOR}
@@ -65,6 +66,42 @@ def test_coefficients_are_unitary_intertwine_and_have_an_exchange_sign(a, b):
         assert min(intertwining_defect(value, a, b, c, element, sign) for sign in signs) < 1e-12
         sign = (-1) ** ((a.k + b.k - c.k) // 2 + (a.n + b.n - c.n) // 2)
         torch.testing.assert_close(clebsch_gordan(b, a, c).transpose(0, 1), sign * value, rtol=0, atol=1e-14)
+
+
+def test_coefficients_are_orthonormal_for_all_irreps_up_to_three():
+    irreps = [Irrep(k, n) for k in range(4) for n in range(4)]
+    for a, b in itertools.combinations_with_replacement(irreps, 2):
+        stacked = torch.cat([canonical_clebsch_gordan(a, b, c).flatten(0, 1) for c in a * b], dim=-1)
+        torch.testing.assert_close(stacked.T @ stacked, torch.eye(a.dim * b.dim, dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_of_37_ordered_self_paths_19_are_independent():
+    """Of the channel-wise products of (0,0), (1,1), (2,0), (0,2), (2,2) with themselves 6 vanish and 12 repeat others."""
+    irreps = [SCALAR, VECTOR, Irrep(2, 0), Irrep(0, 2), TENSOR]
+    generator = torch.Generator().manual_seed(5)
+    features = {irrep: torch.randn(20, irrep.dim, dtype=torch.complex128, generator=generator) for irrep in irreps}
+    vanishing, independent, paths = 0, 0, 0
+    for c in irreps:
+        products = [
+            torch.einsum("abc,na,nb->nc", canonical_clebsch_gordan(a, b, c).to(torch.complex128), features[a], features[b])
+            for a, b in itertools.product(irreps, repeat=2)
+            if c in a * b
+        ]
+        paths += len(products)
+        vanishing += sum(product.abs().max().item() < 1e-14 for product in products)
+        independent += int(torch.linalg.matrix_rank(torch.stack([product.flatten() for product in products])))
+    assert (paths, vanishing, independent) == (37, 6, 19)
+
+
+@pytest.mark.parametrize("letters", ["vvf", "vft", "ttt", "fft"])
+def test_products_of_transformed_features_at_large_boosts(letters):
+    """The intertwining holds to rounding, relative to the growth of the factors, at gamma = 100."""
+    a, b, c = (LETTERS[letter] for letter in letters)
+    element = LorentzTransform.boost_gamma(100.0, [1.0, -2.0, 0.5]) @ LorentzTransform.rotation([0.3, 1.0, -0.4])
+    paths = real_clebsch_gordan(a, b, c)
+    assert len(paths) == len(null_space_intertwiners(a, b, c)) // (2 if isinstance(c, IrrepPair) else 1)
+    for path in paths:
+        assert intertwining_defect(path, a, b, c, element) < 1e-12
 
 
 def test_real_tensors_have_real_coefficients():

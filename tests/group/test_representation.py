@@ -77,6 +77,24 @@ def test_representation_of_products(irrep):
         assert (sign * found - expected).abs().max() < 1e-12 * scale
 
 
+@pytest.mark.parametrize(("k", "n"), LABELS)
+def test_closed_form_of_products_in_sl2c(k, n):
+    """D(A B) = D(A) D(B) without a sign to choose, and the generators are its derivatives at one."""
+    first, second = (rep.lift(element.matrix) for element in draws(2, rapidity=1.0))
+    found, expected = (
+        rep.canonical_matrix(k, n, first @ second),
+        rep.canonical_matrix(k, n, first) @ rep.canonical_matrix(k, n, second),
+    )
+    assert relative(found, expected) < 1e-12
+    boosts, turns = rep.canonical_generators(k, n)
+    pauli = torch.stack([rep._pauli(torch.tensor(0.0), axis) for axis in torch.eye(3, dtype=torch.float64)])
+    for axis in range(3):
+        for size, generator in ((0.8, boosts[axis]), (-0.8j, turns[axis])):
+            element = torch.from_numpy(expm((size * pauli[axis] / 2).numpy()))
+            grown = torch.from_numpy(expm((size * generator).numpy()))
+            assert relative(rep.canonical_matrix(k, n, element), grown) < 1e-12
+
+
 @pytest.mark.parametrize("irrep", [irrep for irrep in IRREPS + PAIRS if irrep.has_reflections], ids=str)
 def test_representation_of_products_with_reflections(irrep):
     elements = draws(24, subgroup="O(1,3)")
@@ -114,7 +132,7 @@ def test_four_vector_is_cartesian():
 @pytest.mark.parametrize(("k", "n"), LABELS)
 def test_conjugation_relation(k, n):
     relation = rep.conjugation(k, n).to(COMPLEX)
-    torch.testing.assert_close(relation @ relation.mH, torch.eye(len(relation), dtype=COMPLEX))
+    torch.testing.assert_close(relation @ relation.mH, torch.eye(len(relation), dtype=COMPLEX), rtol=0, atol=1e-15)
     for element in draws(3):
         lifted = rep.lift(element.matrix)
         conjugate = rep.canonical_matrix(k, n, lifted).conj()
@@ -144,6 +162,8 @@ def test_rotations_are_orthogonal_and_boosts_hermitian(irrep):
     assert relative(boost, boost.mH) < 1e-13
     if irrep.is_real:
         assert not turn.is_complex()
+        assert not boost.is_complex()
+        assert torch.linalg.eigvalsh(boost).min() > 0  # symmetric and positive: a pure boost has its polar decomposition here too
 
 
 @pytest.mark.parametrize("irrep", IRREPS + PAIRS, ids=str)

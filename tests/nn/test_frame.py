@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from lorentznet.data.batch import JetBatch
+from lorentznet.data.checks import without_rest_frame
+from lorentznet.data.table import JetTable
 from lorentznet.errors import ConfigError
 from lorentznet.group import LorentzTransform
 from lorentznet.group.minkowski import minkowski_dot, minkowski_square
-from lorentznet.nn.frame import FrameConditioner, boost_to_rest, to_dense
+from lorentznet.nn.frame import FrameConditioner
+from lorentznet.nn.kinematics import boost_to_rest, safe_norm, to_dense
 
 F64 = torch.float64
 
@@ -176,3 +179,60 @@ def test_jets_without_a_rest_frame_are_counted_and_covariant():
     assert there.degenerate.all()
     assert torch.allclose(here.energy, there.energy, atol=1e-12)
     assert torch.allclose(here.log_mass, there.log_mass)
+
+
+@pytest.mark.parametrize("delta_r", [1e-1, 1e-3, 1e-5])
+def test_pair_invariants_have_all_their_digits_at_small_angles(delta_r):
+    """Against 60 digits: boost, mass shell and products of the same float64 momenta."""
+    mpmath = pytest.importorskip("mpmath")
+    eta, phi, pt = [0.3, 0.3 + 0.6 * delta_r, -0.1], [1.0, 1.0 + 0.8 * delta_r, 1.5], [300.0, 120.0, 250.0]
+    space = torch.tensor(
+        [[p * math.cos(f), p * math.sin(f), p * math.sinh(e)] for p, f, e in zip(pt, phi, eta, strict=True)], dtype=F64
+    )
+    batch = JetBatch.from_arrays(torch.cat((safe_norm(space)[:, None], space), 1), [3])
+    frame = FrameConditioner()(batch, F64)
+    with mpmath.workdps(60):
+        p4 = [[mpmath.mpf(x) for x in row] for row in batch.p4.tolist()]
+        total = [mpmath.fsum(column) for column in zip(*p4, strict=True)]
+        mass = mpmath.sqrt(total[0] ** 2 - mpmath.fsum(x**2 for x in total[1:]))
+        u = [x / mass for x in total]
+        rest = []
+        for p in p4:
+            along = mpmath.fsum(a * b for a, b in zip(p[1:], u[1:], strict=True))
+            rest.append([x + v * (along / (1 + u[0]) - p[0]) for x, v in zip(p[1:], u[1:], strict=True)])
+        norms = [mpmath.sqrt(mpmath.fsum(x**2 for x in p)) for p in rest]
+        for i, j in ((0, 1), (0, 2), (1, 2)):
+            cosine = mpmath.fsum(a * b for a, b in zip(rest[i], rest[j], strict=True)) / (norms[i] * norms[j])
+            angle, product = 1 - cosine, norms[i] * norms[j] * (1 - cosine) / mass**2
+            assert abs(frame.log_angle[0, i, j].item() - mpmath.log(angle + mpmath.mpf(1e-9))) < 1e-11 / delta_r
+            assert abs(frame.log_product[0, i, j].item() - mpmath.log(product + mpmath.mpf(1e-9))) < 1e-11 / delta_r
+    exact, found = float(angle), frame.log_angle[0, 1, 2].exp().item()
+    assert found == pytest.approx(exact, rel=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+def test_a_single_particle_has_no_rest_frame_whatever_the_sign_of_its_rounding_noise(dtype):
+    """Rounded to float32 a massless particle has a mass, real or imaginary, of a thousandth of its energy."""
+    space = torch.randn((40, 3), generator=torch.Generator().manual_seed(0), dtype=F64)
+    p4 = torch.cat((safe_norm(space)[:, None], space), 1).to(dtype).double()
+    square = minkowski_square(p4)
+    assert dtype == F64 or ((square > 1e-9).any() and (square < -1e-9).any())
+    frame = FrameConditioner()(JetBatch.from_arrays(p4, [1] * 40), F64)
+    assert frame.degenerate.all()
+    assert torch.allclose(frame.energy, torch.ones(40, 1, dtype=F64), atol=1e-6)
+    assert (frame.log_mass == frame.log_mass[0]).all()
+    heavy = torch.tensor([[13.0, 3.0, 0.0, 4.0]], dtype=F64)
+    assert not FrameConditioner("keep")(JetBatch.from_arrays(heavy, [1]), F64).degenerate.any()
+
+
+def test_files_are_searched_for_the_jets_that_the_front_end_finds_without_rest_frame():
+    generator = torch.Generator().manual_seed(1)
+    axis = torch.tensor([0.48, 0.6, 0.64], dtype=F64)
+    jets = [axis + spread * torch.randn((3, 3), generator=generator, dtype=F64) for spread in (0.0, 1e-12, 1e-5, 1e-2)]
+    space = torch.cat([*jets, axis[None], 100 * axis[None]])
+    p4, counts = torch.cat((safe_norm(space)[:, None], space), 1), [3, 3, 3, 3, 1, 1]
+    frame = FrameConditioner()(JetBatch.from_arrays(p4, counts), F64)
+    table = JetTable.from_arrays(p4.numpy(), counts)
+    assert frame.degenerate.tolist() == [True, True, False, False, True, True]
+    assert without_rest_frame(table).tolist() == frame.degenerate.tolist()
+    assert without_rest_frame(table[:0]).tolist() == []

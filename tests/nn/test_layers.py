@@ -9,8 +9,9 @@ from lorentznet.nn.geometric_product import SPACETIME
 from lorentznet.nn.message import CGMessage, CliffordMessage
 from lorentznet.nn.multivector import MultivectorNorm, hermitian_conjugate, per_grade
 from lorentznet.nn.norm import rest_boost, rest_square
+from lorentznet.nn.pairs import pair_mask
 from lorentznet.nn.pool import JetPool, masked_mean
-from lorentznet.nn.radial import PairBasis, bells, pair_mask
+from lorentznet.nn.radial import PairBasis, _Bells
 
 F64 = torch.float64
 ALL = Irreps("2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)")
@@ -97,11 +98,32 @@ def test_an_empty_jet_pools_to_zero():
     assert not out.any()
 
 
-def test_bells_and_masks():
-    x = torch.tensor([-1.0, 0.0, 1.0], dtype=F64)
-    assert torch.allclose(bells(x, 3, -1.0, 1.0).diagonal(), torch.ones(3, dtype=F64))
+RANGES = [(8, -14.0, -1.5), (3, -8.0, 0.7)]
+
+
+def bells(x, number, low, high):
+    """The obvious way."""
+    width = (high - low) / (number - 1)
+    centres = low + width * torch.arange(number, dtype=F64)
+    return torch.exp(-0.5 * ((x - centres.view(-1, 1, 1, 1)) / width).square())
+
+
+def test_bells_from_their_neighbours_are_bells(generator):
+    real = torch.rand((3, 7, 7), generator=generator) < 0.7
+    x = torch.rand((3, 7, 7), generator=generator, dtype=F64) * 20 - 18
+    rows = _Bells.apply(RANGES, real, x, x)
+    expected = torch.cat([bells(x, *limits) for limits in RANGES] + [torch.ones(1, 3, 7, 7, dtype=F64)]) * real
+    assert (rows - expected).abs().max() < 1e-14
+    assert torch.autograd.gradcheck(lambda x: _Bells.apply(RANGES, real, x, 0.5 * x), x.clamp(-16.0).requires_grad_())
+
+
+def test_far_away_and_masked_bells_vanish():
     mask = pair_mask(torch.tensor([[True, True, False]]))
     assert mask.tolist() == [[[False, True, False], [True, False, False], [False, False, False]]]
+    far = torch.tensor([[[1e6, -1e6], [-torch.inf, torch.inf]]], dtype=F64)
+    rows = _Bells.apply([RANGES[0]], torch.tensor([[[True, True], [True, False]]]), far)
+    assert rows[:-1].max() < 1e-5
+    assert torch.equal(rows[:, 0, 1, 1], torch.zeros(9, dtype=F64))
     assert PairBasis(8, 6, 2).n_functions == 17
 
 

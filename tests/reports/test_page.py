@@ -198,7 +198,7 @@ def test_damaged_files_are_named(file, text, words, study, tmp_path):
 
 def test_folders_without_anything(study, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"no run.json, metrics.json or invariance.json"):
+    with pytest.raises(DataError, match=r"no run.json, metrics.json, regression.json or invariance.json"):
         collect([tmp_path / "empty"])
     with pytest.raises(DataError, match=r"no such folder; did you mean 'empty'"):
         collect([tmp_path / "emty"])

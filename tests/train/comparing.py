@@ -24,7 +24,7 @@ def same(first, second):
 
 
 def without_seconds(run):
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows(run)]
+    return [{key: value for key, value in row.items() if key not in ("seconds", "cpu_seconds")} for row in rows(run)]
 
 
 def assert_same_training(run, reference):

@@ -92,3 +92,17 @@ def trained(make_config, tmp_path):
     run = tmp_path / "first"
     assert fit(make_config(), run) == run / "best.ckpt"
     return run
+
+
+@pytest.fixture(scope="session")
+def toy_weights(toy_study, toys, tmp_path_factory):
+    """The tagger of the small study as weights to be given away: the file ``cg-toy.safetensors`` in a folder of its own."""
+    import yaml
+
+    from lorentznet.train import pretrained
+
+    folder = tmp_path_factory.mktemp("weights")
+    card = folder / "card.yaml"
+    about = {"description": "Toy jets", "licence": "CC-BY-4.0", "citation": "Nobody, https://doi.org/10.0/none"}
+    card.write_text(yaml.safe_dump(toys.card(**about)))
+    return pretrained.export("cg-toy", toy_study.run, toy_study.evaluation, toy_study.invariance, folder / "given", card=card)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from lorentznet.errors import CheckpointError
+from lorentznet.group.convention import convention
 from lorentznet.taggers import create, names
 from lorentznet.testing import toy_jets
 from lorentznet.train import checkpoint
@@ -140,3 +141,23 @@ def test_writing_where_one_cannot(toy, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):
         checkpoint.save(tmp_path / "file" / "best.ckpt", create("toy"))
+
+
+def test_irreps_in_another_order(saved):
+    other = "(0,0) (2,2) (1,1); basis 3"
+    assert checkpoint.read(saved)["lorentznet"]["irreps"] == convention()
+    changed(saved, irreps=other)
+    refused(saved, other, convention(), "train again")
+
+
+def test_checkpoint_from_before_the_order_was_stored(saved):
+    content = checkpoint.read(saved)
+    del content["lorentznet"]["irreps"], content["lorentznet"]["range"]
+    torch.save(content, saved)
+    assert checkpoint.load(saved).training_range is None
+
+
+def test_the_range_of_the_training_is_kept(toy, tmp_path):
+    tagger = create("toy")
+    tagger.training_range = {"jets": 3, "pt": {"0.5": 600.0}}
+    assert checkpoint.load(checkpoint.save(tmp_path / "a.ckpt", tagger)).training_range == tagger.training_range

@@ -4,7 +4,8 @@ import torch
 
 from lorentznet.data import JetTable
 from lorentznet.errors import DataError
-from lorentznet.train.data import EvaluationBatches, JetArrays, TrainingBatches, check_labels, sorted_batches
+from lorentznet.train.data import EvaluationBatches, JetArrays, TrainingBatches, sorted_batches
+from lorentznet.train.labels import check_labels
 
 
 def make_jets(n, seed=0, scalars=0, smallest=1, largest=60):

@@ -7,7 +7,8 @@ from torch import nn
 
 from lorentznet.taggers import create, names
 from lorentznet.train.config import OptimizerSettings
-from lorentznet.train.module import TaggerModule, cross_entropy, parameter_groups
+from lorentznet.train.module import TaggerModule, parameter_groups
+from lorentznet.train.objective import cross_entropy
 from lorentznet.train.validation import validate
 
 

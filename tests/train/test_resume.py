@@ -3,12 +3,17 @@
 import json
 import resource
 import signal
+import time
+from types import SimpleNamespace
 
 import pytest
 
 import lorentznet as ln
+from lorentznet.console import Console
 from lorentznet.errors import ConfigError, OutputError
 from lorentznet.train import checkpoint
+from lorentznet.train.epochs import EpochRecord
+from lorentznet.train.run_folder import RunFolder
 from lorentznet.train.training import fit
 
 
@@ -69,6 +74,20 @@ def test_ctrl_c_before_the_first_epoch_leaves_nothing(make_config, toy, monkeypa
     assert str(caught.value) == ""
     assert list(tmp_path.iterdir()) == []
     fit(make_config(trainer__epochs=1), tmp_path / "runs" / "a", resume=True)
+
+
+def test_the_clocks_of_an_epoch_go_on_where_a_checkpoint_left_them(tmp_path):
+    """CPU time goes on with the process, the time on the wall with the clock; neither counts what lies between."""
+    record = EpochRecord(RunFolder(tmp_path), 0, Console(quiet=True))
+    record.load_state_dict({"rows": [], "seconds": 300.0, "cpu_seconds": 100.0})
+    time.sleep(0.2)
+    record.on_train_start(SimpleNamespace(global_step=0, should_stop=False), None)
+    burnt = time.process_time() + 0.2
+    while time.process_time() < burnt:
+        sum(range(1000))
+    state = record.state_dict()
+    assert 100.2 <= state["cpu_seconds"] < 101
+    assert 300.2 <= state["seconds"] < 330
 
 
 def test_a_finished_training_is_not_trained_again(make_config, trained, listening):

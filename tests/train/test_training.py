@@ -20,7 +20,7 @@ def test_the_run_folder(comparing, make_config, trained, jet_file):
     assert yaml.safe_load((trained / "config.yaml").read_text()) == plain(make_config())
     table = comparing.rows(trained)
     assert [row["epoch"] for row in table] == [1, 2, 3]
-    assert set(table[0]) == {"epoch", "train_loss", "val_loss", "val_auc", "val_accuracy", "lr", "seconds"}
+    assert set(table[0]) == {"epoch", "train_loss", "val_loss", "val_auc", "val_accuracy", "lr", "seconds", "cpu_seconds"}
     info = checkpoint.load_run_info(trained)
     best = min(table, key=lambda row: row["val_loss"])
     assert info["best"] == {key: pytest.approx(best[key]) for key in ("epoch", "val_loss", "val_auc")}
@@ -32,7 +32,9 @@ def test_the_run_folder(comparing, make_config, trained, jet_file):
     assert info["data"]["jets"] == {"train": 300, "val": 100}
     assert info["data"]["card"] == {"name": "toy", "digest": ln.data.read(jet_file).card.digest}
     assert (info["epochs"], info["seed"], info["finished"]) == (3, 3, True)
-    assert info["seconds"] == pytest.approx(sum(row["seconds"] for row in table), abs=0.01)
+    for clock in ("seconds", "cpu_seconds"):
+        assert info[clock] == pytest.approx(sum(row[clock] for row in table), abs=0.01)
+    assert 0 < info["cpu_seconds"] < 1.3 * info["seconds"] + 0.1, "one thread cannot be busier than the clock"
     assert {"python", "torch", "lightning", "lorentznet"} <= set(info["versions"])
 
 
@@ -180,7 +182,8 @@ def test_taggers_of_the_package_learn(comparing, name, toys, tmp_path):
 
     jets = toys.write(tmp_path / "jets.root")
     changes = {"data.train": f"{jets}#0:160", "data.val": f"{jets}#160:240", "tagger.preset": "tiny", "data.batch_size": 16}
-    fit(load_config(f"quickstart-{name}", {**changes, "trainer.epochs": 2, "trainer.accelerator": "cpu"}), tmp_path / "run")
+    changes |= {"tagger.name": name, "tagger.options": {}, "trainer.epochs": 2, "trainer.accelerator": "cpu"}
+    fit(load_config("quickstart-cg", changes), tmp_path / "run")
     assert comparing.rows(tmp_path / "run")[-1]["val_auc"] > 0.8
 
 

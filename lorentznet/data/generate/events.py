@@ -14,6 +14,7 @@ from lorentznet.data.generate.processes import Process
 
 COLLISION_ENERGY = 14_000.0  # GeV
 _NEUTRINOS = (12, 14, 16)
+_W = 24
 # Pythia's status codes: 62 = a resonance just before it decays, 23 = an outgoing parton of the hard process or of a decay
 _BEFORE_DECAY, _OUTGOING = 62, 23
 
@@ -30,6 +31,8 @@ class Resonances:
         For each parton the row of its resonance.
     parton_px, parton_py, parton_pz : ndarray, shape (m,)
         Momenta of the partons, GeV.
+    w : ndarray, shape (n, 4)
+        (px, py, pz, E) of the W boson that a resonance decays to, GeV, just before its own decay; zeros where there is none.
     """
 
     event: Integers
@@ -41,6 +44,7 @@ class Resonances:
     parton_px: Floats
     parton_py: Floats
     parton_pz: Floats
+    w: Floats
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,11 @@ class Source:
         owner = _ancestor(partons, mother, decaying, offsets[event])
         kept = partons[owner >= 0]
         px, py, pz, energy = (ak.to_numpy(flat.p[name]) for name in ("px", "py", "pz", "e"))
+        bosons = np.flatnonzero(code == _W)
+        parent = _ancestor(bosons, mother, decaying, offsets[event])
+        w = np.zeros((len(decaying), 4))
+        for boson, top in zip(bosons[parent >= 0], parent[parent >= 0], strict=True):  # the last copy of each is what decays
+            w[top] = px[boson], py[boson], pz[boson], energy[boson]
         return Resonances(
             event=event[decaying],
             px=px[decaying],
@@ -126,6 +135,7 @@ class Source:
             parton_px=px[kept],
             parton_py=py[kept],
             parton_pz=pz[kept],
+            w=w,
         )
 
 

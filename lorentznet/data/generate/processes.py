@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from lorentznet.errors import ConfigError, nearest
 
+TOP = 6
+"""PDG code of the top quark."""
 _HADRONIC_W = ("24:onMode = off", "24:onIfAny = 1 2 3 4 5")
 _HADRONIC_Z = ("23:onMode = off", "23:onIfAny = 1 2 3 4 5")
 _INVISIBLE_Z = ("23:onMode = off", "23:onIfAny = 12 14 16")
@@ -58,7 +60,7 @@ _ALL = (
         "hadronic top pairs",
         "label_Tbqq",
         ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on", *_HADRONIC_W),
-        resonance=6,
+        resonance=TOP,
         partons=3,
     ),
     _higgs("bb", "b bbar", 5),

@@ -33,6 +33,8 @@ class Jets:
         Charge, and what the constituent is taken for (a code of :data:`.particles.KINDS`).
     truth : ndarray of float32, shape (n_jets, 4)
         (px, py, pz, E) of the decaying particle that the jet contains; zeros where there is none.
+    w : ndarray of float32, shape (n_jets, 4)
+        (px, py, pz, E) of the W boson that this particle decays to; zeros where there is none.
     pt_hat : ndarray of float32, shape (n_jets,)
         Scale of the hard process, GeV.
     """
@@ -45,6 +47,7 @@ class Jets:
     charge: NDArray[np.int8]
     kind: NDArray[np.int8]
     truth: Singles
+    w: Singles
     pt_hat: Singles
 
     def __len__(self) -> int:
@@ -66,6 +69,7 @@ class Jets:
             charge=self.charge[of],
             kind=self.kind[of],
             truth=self.truth[rows],
+            w=self.w[rows],
             pt_hat=self.pt_hat[rows],
         )
 
@@ -112,8 +116,9 @@ def kept_jets(objects: Objects, resonances: Resonances | None, pt_hat: Floats, b
         owner = matched(resonances, found.event, eta, phi, len(pt_hat))
         kept &= owner >= 0
         four = np.stack([resonances.px, resonances.py, resonances.pz, resonances.energy], axis=1)
-        truth = np.where(kept[:, None], four[owner], 0.0) if len(four) else jets.truth
-        jets = dataclasses.replace(jets, truth=truth.astype(np.float32))
+        if len(four):
+            truth, w = (np.where(kept[:, None], momenta[owner], 0.0).astype(np.float32) for momenta in (four, resonances.w))
+            jets = dataclasses.replace(jets, truth=truth, w=w)
     return jets[np.flatnonzero(kept)]
 
 
@@ -190,6 +195,7 @@ def _stored(
         charge=objects.charge[members].astype(np.int8),
         kind=objects.kind[members].astype(np.int8),
         truth=np.zeros((len(counts), 4), dtype=np.float32),
+        w=np.zeros((len(counts), 4), dtype=np.float32),
         pt_hat=pt_hat[found.event].astype(np.float32),
     )
     return jets, tuple(sums(component, counts) for component in double)

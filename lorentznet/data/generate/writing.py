@@ -11,13 +11,16 @@ import numpy as np
 
 from lorentznet.data.card import DatasetCard, Momenta
 from lorentznet.data.generate.particles import KINDS, azimuth_difference, pseudorapidity
-from lorentznet.data.generate.processes import Process
+from lorentznet.data.generate.processes import TOP, Process
 from lorentznet.data.generate.selecting import Jets
 from lorentznet.files import atomic
 
 BASKET = 10_000  # jets of one basket of the tree: what a reader of some rows has to unpack
 TREE = "tree"
 OBSERVERS = ("jet_pt", "jet_eta", "jet_nparticles", "aux_pthat")
+TRUTH, TRUTH_OF_W = "aux_genpart", "aux_genpart_w"
+"""Beginnings of the branches with the momentum of the decaying particle, and of the W boson that a top quark decays to."""
+COMPONENTS = ("px", "py", "pz", "energy")
 
 
 def make_card(
@@ -35,13 +38,19 @@ def make_card(
         units="GeV",
         momenta=Momenta(px="part_px", py="part_py", pz="part_pz", E="part_energy"),
         classes={process.name: process.label for process in processes} if several else {},
-        observers=OBSERVERS,
+        observers=OBSERVERS + tuple(f"{stem}_{component}" for stem in truths(processes) for component in COMPONENTS),
         splits=dict(splits),
         citation=(
             "Pythia 8.3: Bierlich et al., arXiv:2203.11601; FastJet: Cacciari, Salam, Soyez, arXiv:1111.6097;"
             " recipe of the jets: Kasieczka et al., arXiv:1902.09914"
         ),
     )
+
+
+def truths(processes: tuple[Process, ...]) -> tuple[str, ...]:
+    """Beginnings of the branches with true momenta that say something: none for jets of quarks and gluons alone."""
+    decaying = any(process.resonance for process in processes)
+    return ((TRUTH,) if decaying else ()) + ((TRUTH_OF_W,) if any(process.resonance == TOP for process in processes) else ())
 
 
 def write(path: Path, jets: Jets, classes: np.ndarray[Any, np.dtype[np.int64]], processes: tuple[Process, ...], card: DatasetCard,
@@ -103,6 +112,7 @@ def columns(
     flat: dict[str, Any] = {f"jet_{name}": values.astype(np.float32) for name, values in jet.items()}
     flat["jet_nparticles"] = jets.counts.astype(np.float32)
     flat |= {process.label: (classes == number).astype(np.int8) for number, process in enumerate(processes)}
-    flat |= {f"aux_genpart_{name}": jets.truth[:, k] for k, name in enumerate(("px", "py", "pz", "energy"))}
+    for stem, momenta in {TRUTH: jets.truth, **({TRUTH_OF_W: jets.w} if TRUTH_OF_W in truths(processes) else {})}.items():
+        flat |= {f"{stem}_{name}": momenta[:, k] for k, name in enumerate(COMPONENTS)}
     flat["aux_pthat"] = jets.pt_hat
     return {"part": record} | {name: ak.Array(values) for name, values in flat.items()}

@@ -54,7 +54,8 @@ class TestFile:
         momenta = {f"part_{name}": "float[]" for name in ("px", "py", "pz", "energy", "deta", "dphi")}
         flags = {f"part_is{kind}": "bool[]" for kind in ("ChargedHadron", "NeutralHadron", "Photon", "Electron", "Muon")}
         jet = {f"jet_{name}": "float" for name in ("pt", "eta", "phi", "energy", "nparticles")}
-        truth = {f"aux_genpart_{name}": "float" for name in ("px", "py", "pz", "energy")} | {"aux_pthat": "float"}
+        stems = ("aux_genpart", "aux_genpart_w")
+        truth = {f"{stem}_{name}": "float" for stem in stems for name in ("px", "py", "pz", "energy")} | {"aux_pthat": "float"}
         labels = {"label_QCD": "int8_t", "label_Tbqq": "int8_t"}
         assert types == {"npart": "int32_t", "part_charge": "int8_t[]"} | momenta | flags | jet | truth | labels
 
@@ -112,8 +113,22 @@ class TestFile:
         assert not ak.any(jets[jets.label_QCD == 1].aux_genpart_energy)
         assert ak.all(jets.aux_pthat > 500)
 
+    def test_truth_of_the_w(self, made):
+        """The W of each top quark: of its mass, and what is left of the top is a b quark, which is light."""
+        jets = branches(made[0])
+        top = jets[jets.label_Tbqq == 1]
+        momenta = [
+            np.stack([ak.to_numpy(top[f"{stem}_{c}"]).astype(float) for c in ("energy", "px", "py", "pz")])
+            for stem in ("aux_genpart", "aux_genpart_w")
+        ]
+        mass, rest = (np.sqrt(np.maximum(p[0] ** 2 - (p[1:] ** 2).sum(0), 0)) for p in (momenta[1], momenta[0] - momenta[1]))
+        assert np.median(mass) == pytest.approx(80.4, abs=2)
+        assert np.median(rest) < 30
+        assert not ak.any(jets[jets.label_QCD == 1].aux_genpart_w_energy)
+
     def test_card(self, made):
         card = DatasetCard.from_file(made[0].with_suffix(".yaml"))
+        assert {"aux_genpart_energy", "aux_genpart_w_px"} <= set(card.observers)
         assert card.class_names == ("qcd", "top")
         assert card.splits == {"train": (0, 42), "val": (42, 48), "test": (48, 60)}
         for words in ("seed 5", "Pythia 8.", "FastJet", "above 500 GeV", "interactions off", f"lorentznet {ln.__version__}"):

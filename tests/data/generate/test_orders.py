@@ -76,9 +76,8 @@ class TestSplits:
 def jets(number, first):
     """Jets of one particle each, numbered by their momentum."""
     ones, numbers = np.ones(number, dtype=np.int64), np.arange(first, first + number, dtype=np.float32)
-    return Jets(
-        ones, numbers, numbers, numbers, numbers, ones.astype(np.int8), ones.astype(np.int8), np.zeros((number, 4)), numbers
-    )
+    none = np.zeros((number, 4))
+    return Jets(ones, numbers, numbers, numbers, numbers, ones.astype(np.int8), ones.astype(np.int8), none, none, numbers)
 
 
 def test_chunks_out_of_order():

@@ -24,9 +24,9 @@ def resonances(event, eta, phi, parton_owner, parton_eta, parton_phi):
     """Resonances of 600 GeV with partons of 200 GeV."""
     px, py, pz = momentum(np.full(len(event), 600.0), eta, phi)
     partons = momentum(np.full(len(parton_owner), 200.0), parton_eta, parton_phi)
-    return Resonances(
-        np.asarray(event), px, py, pz, np.sqrt(px**2 + py**2 + pz**2 + 173.0**2), np.asarray(parton_owner), *partons
-    )
+    energy = np.sqrt(px**2 + py**2 + pz**2 + 173.0**2)
+    w = 0.5 * np.stack([px, py, pz, energy], -1)
+    return Resonances(np.asarray(event), px, py, pz, energy, np.asarray(parton_owner), *partons, w)
 
 
 class TestRounding:
@@ -100,6 +100,7 @@ class TestKeptJets:
         assert kept.pt_hat.tolist() == [510.0]
         assert np.hypot(*kept.truth[0, :2]) == pytest.approx(600, rel=1e-6)
         assert kept.truth[0, 3] ** 2 - (kept.truth[0, :3] ** 2).sum() == pytest.approx(173.0**2, rel=1e-3)
+        assert np.hypot(*kept.w[0, :2]) == pytest.approx(300, rel=1e-6)
 
     def test_at_most_200_particles(self):
         rng = np.random.default_rng(3)
@@ -125,10 +126,12 @@ def test_jets_are_reordered_with_their_particles():
         values.astype(np.int8),
         values.astype(np.int8),
         np.eye(3, 4, dtype=np.float32),
+        np.eye(3, 4, k=1, dtype=np.float32),
         values[:3],
     )
     turned = jets[np.array([2, 0])]
     assert turned.counts.tolist() == [3, 2]
     assert turned.px.tolist() == [3, 4, 5, 0, 1]
     assert turned.truth[:, 2].tolist() == [1, 0]
+    assert turned.w[:, 3].tolist() == [1, 0]
     assert Jets.joined([jets[2:], jets[:1]]).px.tolist() == turned.px.tolist()

@@ -1,0 +1,179 @@
+"""The study as a list of trainings: which tagger, on how many jets, with which seed, in which folder."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from lorentznet.config import build, read_yaml
+from lorentznet.errors import ConfigError, nearest
+from lorentznet.train.config import TrainConfig, differences
+from lorentznet.train.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the table: a tagger and what differs from the settings of the study.
+
+    ``like`` names the entry that it is a version of, whose colour it has in the figure.
+    """
+
+    label: str
+    tagger: str
+    preset: str | None = None
+    like: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    sizes: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = ()
+    epochs: dict[int, int] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Settings that all entries share, and the entries."""
+
+    description: str
+    data: dict[str, Any]
+    sizes: tuple[int, ...]
+    seeds: tuple[int, ...]
+    epochs: dict[int, int]
+    entries: tuple[Entry, ...]
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    trainer: dict[str, Any] = field(default_factory=dict)
+    baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        labels = [entry.label for entry in self.entries]
+        for label in labels:
+            if labels.count(label) > 1 or not label or "/" in label:
+                raise ConfigError(f"entries: the label '{label}' is empty, has a '/' or occurs twice; labels name folders")
+        if self.baseline is not None and self.baseline not in labels:
+            raise ConfigError(f"baseline: there is no entry '{self.baseline}'; {nearest(self.baseline, labels)}")
+        for entry in self.entries:
+            if entry.like is not None and entry.like not in labels:
+                raise ConfigError(f"{entry.label}: like: there is no entry '{entry.like}'; {nearest(entry.like, labels)}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: an entry, a number of training jets, a seed."""
+
+    study: Study
+    entry: Entry
+    jets: int
+    seed: int
+    file: str
+    out: Path
+
+    @property
+    def name(self) -> str:
+        """``label/jets/seedK``: also its folder below the output folder."""
+        return f"{self.entry.label}/{self.jets}/seed{self.seed}"
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where it is trained."""
+        return RunFolder(self.out / "runs" / self.name)
+
+    @property
+    def scores(self) -> Path:
+        """The scores of the test jets."""
+        return self.out / "scores" / f"{self.name}.root"
+
+    def words(self, what: str) -> str:
+        """Jets for ``train``, ``val`` or ``test``."""
+        return str(self._data[what]).format(file=self.file, jets=self.jets)
+
+    @property
+    def config(self) -> TrainConfig:
+        """The complete configuration of the training."""
+        study, entry = self.study, self.entry
+        epochs = {**study.epochs, **entry.epochs}
+        if self.jets not in epochs:
+            raise ConfigError(f"{self.name}: the study has no number of epochs for {self.jets} jets; add it to 'epochs'")
+        data = {key: value for key, value in self._data.items() if key != "test"}
+        values = {
+            "tagger": {"name": entry.tagger, "preset": entry.preset, "options": entry.options},
+            "data": {**data, "train": self.words("train"), "val": self.words("val")},
+            "optimizer": {**study.optimizer, **entry.optimizer},
+            "trainer": {**study.trainer, **entry.trainer, "epochs": epochs[self.jets]},
+            "seed": self.seed,
+        }
+        return build(TrainConfig, values, self.name)
+
+    @property
+    def changed(self) -> list[str]:
+        """Settings of the study that are not those of the training that is there; the place of the jet file may differ."""
+        path = self.folder.path / "config.yaml"
+        found = differences(read_yaml(path), self.config) if path.exists() else []
+        return [name for name in found if name not in ("data.train", "data.val")]
+
+    @property
+    def _data(self) -> dict[str, Any]:
+        return {**self.study.data, **self.entry.data}
+
+
+def read_study(path: str | Path) -> Study:
+    """The study of a YAML file; :class:`ConfigError` names what is wrong."""
+    return build(Study, read_yaml(path), str(path))
+
+
+def make_jobs(study: Study, file: str, out: Path, only: Sequence[str] = ()) -> list[Job]:
+    """All trainings, by entry, number of jets and seed; or those that match a pattern, in the order of the patterns.
+
+    Parameters
+    ----------
+    study
+        The study.
+    file
+        What ``{file}`` stands for in the words of the study.
+    out
+        Folder of the results.
+    only
+        Patterns of names, e.g. ``cg-*/12000/*`` or ``cg-tiny`` for all of an entry.
+    """
+    jobs = [
+        Job(study, entry, jets, seed, file, out)
+        for entry in study.entries
+        for jets in entry.sizes or study.sizes
+        for seed in entry.seeds or study.seeds
+    ]
+    if not only:
+        return jobs
+    found: dict[str, Job] = {}
+    for pattern in only:
+        matching = {job.name: job for job in jobs if fnmatchcase(job.name, pattern) or fnmatchcase(job.entry.label, pattern)}
+        if not matching:
+            raise ConfigError(f"--only {pattern}: matches no training; {nearest(pattern, (job.name for job in jobs))}")
+        found = {**found, **{name: job for name, job in matching.items() if name not in found}}
+    return list(found.values())
+
+
+def by_entry(jobs: Sequence[Job]) -> Mapping[tuple[str, int], list[Job]]:
+    """Trainings that differ by their seed only, together."""
+    groups: dict[tuple[str, int], list[Job]] = {}
+    for job in jobs:
+        groups.setdefault((job.entry.label, job.jets), []).append(job)
+    return groups
+
+
+@contextmanager
+def reserved(job: Job) -> Iterator[bool]:
+    """False if another process works on this training; several may share the work."""
+    path = job.out / "locks" / job.name.replace("/", "_")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

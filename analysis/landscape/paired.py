@@ -1,0 +1,76 @@
+"""Comparison of taggers on the same jets: the error of a difference is much smaller than that of each value.
+
+A *tagger* here is the mean over its seeds: of the area under the ROC curve, or of the background rejection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+REPLICAS = 200
+"""Bootstrap samples of the test jets, the same for every tagger."""
+QUANTILES = (0.15865, 0.84135)
+
+
+def placements(signal: Bools, scores: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """For each signal jet the fraction of background that it beats, for each background jet that of signal that beats it.
+
+    Means over the seeds. The mean of either is the mean area under the curve; their spreads give its variance (DeLong, DeLong,
+    Clarke-Pearson, Biometrics 44 (1988) 837).
+    """
+    of_signal, of_background = np.zeros(signal.sum()), np.zeros((~signal).sum())
+    for z in scores:
+        ranks = rankdata(z)
+        of_signal += (ranks[signal] - rankdata(z[signal])) / len(of_background)
+        of_background += 1 - (ranks[~signal] - rankdata(z[~signal])) / len(of_signal)
+    return of_signal / len(scores), of_background / len(scores)
+
+
+def area(signal: Bools, scores: Sequence[Floats], others: Sequence[Floats] = ()) -> tuple[float, float]:
+    """Mean area under the curve, or its difference to that of other scores, and the error from the finite number of test jets."""
+    parts = placements(signal, scores)
+    if others:
+        parts = tuple(mine - their for mine, their in zip(parts, placements(signal, others), strict=True))
+    return float(parts[0].mean()), float(np.sqrt(sum(part.var(ddof=1) / len(part) for part in parts)))
+
+
+def rejections(signal: Bools, scores: Sequence[Floats], efficiencies: Sequence[float], seed: int = 1) -> Floats:
+    """Mean background rejections over the seeds, for the sample (first) and its replicas, shape (efficiencies, 1 + REPLICAS)."""
+    weights = np.random.default_rng(seed).poisson(1.0, (REPLICAS + 1, len(signal))).astype(np.float32)
+    weights[0] = 1.0
+    rows, total = np.arange(len(weights)), np.zeros((len(efficiencies), len(weights)))
+    for z in scores:
+        order = np.argsort(-z, kind="stable")
+        ordered, is_signal = weights[:, order], signal[order]
+        passed = np.cumsum(ordered * is_signal, axis=1, dtype=np.float64)
+        background = np.cumsum(ordered * ~is_signal, axis=1, dtype=np.float64)
+        for number, efficiency in enumerate(efficiencies):
+            threshold = (passed < efficiency * passed[:, -1:]).sum(axis=1)  # the jet that reaches the efficiency
+            total[number] += background[:, -1] / np.maximum(background[rows, threshold], 1.0)
+    result: Floats = total / len(scores)
+    return result
+
+
+def compare(signal: Bools, scores: Sequence[Floats], others: Sequence[Floats], efficiencies: Sequence[float]) -> dict[str, Any]:
+    """Difference of the areas, and ratio of the background rejections with its central 68 % interval."""
+    difference, error = area(signal, scores, others)
+    areas = [np.array([area(signal, [z])[0] for z in found]) for found in (scores, others)]
+    spread = sum(values.var(ddof=1) / len(values) for values in areas if len(values) > 1)
+    ratios = rejections(signal, scores, efficiencies) / rejections(signal, others, efficiencies)
+    return {
+        "auc_difference": {"value": difference, "test_error": error, "seed_error": float(np.sqrt(spread))},
+        **{
+            f"rejection_ratio_{efficiency:g}": dict(
+                zip(("value", "low", "high"), (float(x) for x in (ratio[0], *np.quantile(ratio[1:], QUANTILES))), strict=True)
+            )
+            for efficiency, ratio in zip(efficiencies, ratios, strict=True)
+        },
+    }

@@ -1,0 +1,164 @@
+"""From finished trainings to numbers: scores of the test jets, and what a table and a figure say of each tagger and training set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jobs import Job, by_entry
+from paired import area, compare
+
+from lorentznet import files
+from lorentznet.console import Console
+from lorentznet.errors import DataError
+from lorentznet.evaluate import metrics
+from lorentznet.evaluate.scores import ScoreTable
+from lorentznet.train.checkpoint import load_run_info
+
+EFFICIENCIES = (0.5, 0.3)
+"""Signal efficiencies at which the background rejection is given."""
+
+
+def has_scores(job: Job) -> bool:
+    """True if the test jets were scored by the finished training (not by an earlier one in the same place)."""
+    return job.folder.finished and job.scores.exists() and job.scores.stat().st_mtime >= job.folder.best.stat().st_mtime
+
+
+def predict(jobs: Sequence[Job], console: Console, device: str = "cpu") -> None:
+    """Score the test jets with every finished training that has not done so."""
+    from lorentznet.commands.predict import score_table
+    from lorentznet.train import load
+    from lorentznet.train.prediction import predict as predict_jets
+    from lorentznet.train.threads import cpu_threads
+
+    waiting = [job for job in jobs if job.folder.finished and not has_scores(job)]
+    for number, job in enumerate(waiting, 1):
+        console.say(f"[{number}/{len(waiting)}] scores of {job.name}")
+        tagger = load(job.folder.best)
+        with cpu_threads(job.config.trainer.threads):
+            prediction = predict_jets(tagger, job.words("test"), device=device)
+        table = score_table(prediction, tagger, job.folder.best, job.name, device)
+        replace(table, observers={}).write(job.scores)
+
+
+def evaluate(jobs: Sequence[Job], console: Console) -> dict[str, Any]:
+    """The numbers of everything that has scores.
+
+    Returns
+    -------
+    dict
+        ``results``: a list with an item for each entry and number of training jets. ``single`` and ``ensemble`` (mean of the logits
+        over the seeds) hold ``auc``, ``accuracy`` and ``rejection``; of single trainings the mean over the seeds, with the interval
+        that the finite number of test jets gives (``low``, ``high``), the standard deviation over the seeds and all values.
+
+    Raises
+    ------
+    DataError
+        If nothing has been scored, or two trainings were scored on different jets.
+    """
+    groups = {key: [job for job in group if has_scores(job)] for key, group in by_entry(jobs).items()}
+    groups = {key: group for key, group in groups.items() if group}
+    if not groups:
+        raise DataError(f"{jobs[0].out}: no training has scores; run the stages train and predict first")
+    study, first = jobs[0].study, ScoreTable.read(next(iter(groups.values()))[0].scores)
+    scores: dict[tuple[str, int], list[Any]] = {}
+    for key, group in groups.items():
+        tables = [ScoreTable.read(job.scores) for job in group]
+        for job, table in zip(group, tables, strict=True):
+            if not (np.array_equal(table.ids, first.ids) and np.array_equal(table.labels, first.labels)):
+                raise DataError(
+                    f"{job.scores}: holds other jets than the other scores; remove the file and run the stage predict"
+                )
+        scores[key] = [table.log_odds for table in tables]
+    results = []
+    for key, group in groups.items():
+        console.say(f"{key[0]}, {key[1]} jets: {len(group)} seeds")
+        for job in group:
+            if job.changed:
+                console.say(f"{job.name}: was trained with other settings than the study has now: {', '.join(job.changed)}")
+        item = {**_facts(group), **_numbers(first, scores[key])}
+        base = (study.baseline or "", key[1])
+        if base in scores and base != key:
+            item["against"] = {"baseline": base[0], **compare(first.labels == 1, scores[key], scores[base], EFFICIENCIES)}
+        results.append(item)
+    counts = {name: int((first.labels == number).sum()) for number, name in enumerate(first.classes)}
+    return {"description": study.description, "test_jets": counts, "results": results}
+
+
+def write(numbers: Mapping[str, Any], out: Path) -> Path:
+    """Write ``results.json``."""
+    path = out / "results.json"
+    with files.atomic(path) as temporary:
+        temporary.write_text(json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def read(out: Path) -> dict[str, Any]:
+    """What :func:`write` wrote; :class:`DataError` if it is not there."""
+    path = out / "results.json"
+    try:
+        numbers: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); run the stage evaluate first") from None
+    return numbers
+
+
+def _facts(group: Sequence[Job]) -> dict[str, Any]:
+    """What the trainings of an entry say of themselves."""
+    entry, infos = group[0].entry, [load_run_info(job.folder.path) for job in group]
+    return {
+        "entry": entry.label,
+        "like": entry.like,
+        "tagger": entry.tagger,
+        "preset": entry.preset,
+        "parameters": infos[0]["tagger"]["parameters"],
+        "symmetry": infos[0]["tagger"]["symmetry"],
+        "train_jets": infos[0]["data"]["jets"]["train"],
+        "size": group[0].jets,
+        "epochs": [info["epochs"] for info in infos],
+        "seeds": [job.seed for job in group],
+        "val_auc": [info["best"]["val_auc"] for info in infos],
+        "cpu_minutes": [round(info["cpu_seconds"] / 60, 2) for info in infos],
+        "device": infos[0]["device"],
+    }
+
+
+def _numbers(jets: ScoreTable, scores: Sequence[Any]) -> dict[str, Any]:
+    singles = [_metrics(jets, z) for z in scores]
+    single = {name: _over_seeds([found[name] for found in singles]) for name in singles[0]}
+    value, error = area(jets.labels == 1, scores)
+    single["auc"] |= {"value": value, "low": value - error, "high": value + error}
+    return {"single": single, "ensemble": _metrics(jets, np.mean(scores, axis=0)) if len(scores) > 1 else None}
+
+
+def _over_seeds(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Mean, median and spread of a quantity over the seeds; None, which is infinity, stays None.
+
+    The test jets are the same for all seeds, so that the interval is no shorter for their mean.
+    """
+    values = [np.inf if estimate["value"] is None else estimate["value"] for estimate in found]
+    mean: dict[str, Any] = {
+        key: float(np.mean([np.inf if estimate[key] is None else estimate[key] for estimate in found]))
+        for key in ("value", "low", "high")
+    }
+    finite = bool(np.isfinite(values).all())
+    mean |= {
+        "median": float(np.median(values)),
+        "seed_std": float(np.std(values, ddof=1)) if finite and len(values) > 1 else None,
+    }
+    if "survivors" in found[0]:
+        mean["survivors"] = float(np.mean([estimate["survivors"] for estimate in found]))
+    return {key: None if value == np.inf else value for key, value in mean.items()} | {"values": [e["value"] for e in found]}
+
+
+def _metrics(jets: ScoreTable, log_odds: Any) -> dict[str, dict[str, Any]]:
+    roc = metrics.roc_curve(jets.labels, log_odds)
+    return {
+        "auc": roc.auc().as_dict(),
+        "accuracy": metrics.accuracy(jets.labels, log_odds).as_dict(),
+        **{f"rejection_{efficiency:g}": roc.background_rejection(efficiency).as_dict() for efficiency in EFFICIENCIES},
+    }

@@ -1,0 +1,83 @@
+"""Parts of Clifford networks, grade by grade. With X the multivectors of a particle, what a path adds to their update is
+
+* ``own v``: grade 1 of its own multivectors, in the update only,
+* ``neighbours v``: that of the sum over its neighbours, wherever it is used,
+* ``(u_i-u_j) X -> v``: that of the sum over its neighbours of geometric products with the difference of directions, wherever it is used,
+* ``X X -> v``: that of a geometric product of two mixtures of all of these.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from lorentznet.evaluate.anatomy.common import inputs, jet_invariants, particle_invariants, radial_functions
+from lorentznet.evaluate.anatomy.removal import Edit, Part, Zero
+from lorentznet.nn.multivector import GRADE_DIMS
+from lorentznet.taggers.clifford import CliffordNetwork
+
+GRADES = ("s", "v", "f", "a", "p")
+NAMES = (
+    "grade 0, scalars s",
+    "grade 1, vectors v",
+    "grade 2, bivectors f",
+    "grade 3, axial vectors a",
+    "grade 4, pseudoscalars p",
+)
+COMPONENTS = [slice(stop - size, stop) for size, stop in zip(GRADE_DIMS, accumulate(GRADE_DIMS), strict=True)]
+"""Components of each grade."""
+
+
+def clifford_parts(network: CliffordNetwork) -> list[Part]:
+    """Paths of each layer, grades, invariants; see the module."""
+    channels = int(network.embed_vectors.out_features)
+    scalars = int(network.embed_scalars.out_features)
+    layers = range(len(network.layers))
+    rows = {"scalars": list(range(scalars))}
+    for number, name in enumerate(["grade 0", "v.u", *(f"{letter}.{letter}" for letter in GRADES[1:])]):
+        rows[name] = list(range(scalars + number * channels, scalars + (number + 1) * channels))
+    return [
+        *(part for number in layers for part in _layer_paths(channels, number)),
+        *(_grade(layers, grade) for grade in range(5)),
+        _scalars(layers),
+        *(particle_invariants(name, found) for name, found in rows.items()),
+        *jet_invariants(channels * (channels + 3) // 2),
+        *inputs(network),
+        *radial_functions(network.basis),
+    ]
+
+
+def _layer_paths(channels: int, number: int) -> list[Part]:
+    at = f"layers.{number}"
+    parts = []
+    for block, what in enumerate(("own {}", "neighbours {}", "(u_i-u_j) X -> {}", "X X -> {}")):
+        for grade, letter in enumerate(GRADES):
+            summed = block in (1, 2)  # the message has these two blocks
+            first = (block - summed) * channels
+            index = (COMPONENTS[grade], slice(first, first + channels))
+            edit: Edit = Zero(f"{at}.message", index) if summed else Zero(f"{at}.mix", index, 0)
+            name = f"layer {number + 1}: {what.format(letter)}"
+            parts.append(Part("path", name, [edit], number + 1, (f"{at}.mix", (block, grade))))
+    return parts
+
+
+def _grade(layers: range, grade: int) -> Part:
+    index = (COMPONENTS[grade],)
+    edits: list[Edit] = []
+    for number in layers:
+        at = f"layers.{number}"
+        edits += [Zero(at, index, 0), Zero(f"{at}.mix", index, 0), Zero(at, index, element=0)]
+        edits += [Zero(f"{at}.{name}", index) for name in ("message", "left", "right", "mix")]
+        if grade == 0:
+            edits.append(Zero(f"{at}.to_grade_zero", (...,)))
+    return Part("irrep", NAMES[grade], edits)
+
+
+def _scalars(layers: range) -> Part:
+    """The scalars that stand beside the multivectors and see their invariants."""
+    edits: list[Edit] = []
+    for number in layers:
+        edits += [Zero(f"layers.{number}", (...,), 1), Zero(f"layers.{number}", (...,), element=1)]
+    return Part("irrep", "scalars beside the multivectors", edits)
+
+
+__all__ = ["COMPONENTS", "GRADES", "NAMES", "clifford_parts"]

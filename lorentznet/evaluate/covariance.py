@@ -1,0 +1,165 @@
+r"""How covariant a trained momentum regression really is: what it says of a jet that is seen from another frame.
+
+For jets j and transforms L_j (a random axis or rotation for each jet) the error is
+
+.. math:: d_j = \frac{\|\Lambda_j^{-1} f(\Lambda_j p_j) - f(p_j)\|}{\|f(p_j)\|},
+
+norms being Euclidean, both momenta from the same network in the same mode: behind the float64 rest-frame front end (``"frame"``) or
+without it (``"lab"``), in float32 or float64. Momenta are transformed in extended precision and rounded to float64, and reference
+vectors are transformed along.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from lorentznet import files
+from lorentznet.errors import ConfigError
+from lorentznet.evaluate.invariance import CONDITIONINGS, DTYPES, GAMMAS, evenly_spaced, transformed
+from lorentznet.evaluate.invariance_result import gamma_key, mode_name
+from lorentznet.evaluate.tables import write_rows
+from lorentznet.evaluate.transformations import TRANSFORMATIONS, WITHOUT_GAMMA, inverse
+
+if TYPE_CHECKING:
+    from lorentznet.data.batch import JetBatch
+    from lorentznet.data.table import JetTable
+    from lorentznet.taggers.base import Tagger
+
+CHUNK = 32
+"""Jets that are evaluated at a time."""
+
+
+@dataclass
+class CovarianceResult:
+    """Errors of covariance, by regression, dtype, conditioning, transformation and gamma: ``{"rms", "max"}``; None: not finite."""
+
+    regressions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[tuple[str, str, str, str, str, float | None, float | None]]:
+        """Regression, dtype, conditioning, transformation, gamma, rms, max."""
+        for name, modes in self.regressions.items():
+            for (dtype, conditioning), curves in _nested(modes):
+                for transformation, points in curves.items():
+                    for gamma, error in points.items():
+                        yield name, dtype, conditioning, transformation, gamma, error["rms"], error["max"]
+
+    def write(self, folder: str | Path) -> list[Path]:
+        """Write ``covariance.json`` and ``covariance.csv``; give their paths."""
+        folder = files.make_folder(folder)
+        with files.atomic(folder / "covariance.json") as path:
+            path.write_text(json.dumps({"regressions": self.regressions, **self.about}, indent=1, allow_nan=False) + "\n")
+        header = ("regression", "dtype", "conditioning", "transformation", "gamma", "rms", "max")
+        return [folder / "covariance.json", write_rows(folder / "covariance.csv", header, self.rows())]
+
+    def table(self) -> str:
+        """The rms errors as aligned text."""
+        gammas = sorted({row[4] for row in self.rows()}, key=float)
+        cells = [["regression", "mode", "transform", *(f"gamma {gamma}" for gamma in gammas)]]
+        for name, modes in self.regressions.items():
+            for mode, curves in _nested(modes):
+                for transformation, points in curves.items():
+                    words = ("" if gamma not in points else _word(points[gamma]["rms"]) for gamma in gammas)
+                    cells.append([name, mode_name(*mode), transformation, *words])
+        widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+        lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+        caption = f"rms of |L^-1 f(Lx) - f(x)| / |f(x)| ({self.about['jets']} jets, seed {self.about['seed']})"
+        return "\n".join([caption, "", *lines])
+
+
+def scan(
+    taggers: Mapping[str, Tagger],
+    jets_in: JetTable | JetBatch,
+    gammas: Sequence[float] = GAMMAS,
+    transformations: Sequence[str] = ("boost", "boost_z", "rotation"),
+    dtypes: Sequence[str] = ("float32", "float64"),
+    jets: int = 1000,
+    seed: int = 1,
+    device: str | torch.device = "cpu",
+    progress: Callable[[int], None] | None = None,
+) -> CovarianceResult:
+    """Errors of covariance of trained momentum regressions, which are left as they are.
+
+    Parameters
+    ----------
+    taggers
+        By name; their task is ``momentum``.
+    jets_in
+        Jets as a table or batch, float64 GeV.
+    gammas, transformations, dtypes, jets, seed, device
+        As for :func:`lorentznet.evaluate.invariance.scan`.
+    progress
+        Called with 1 after each point; there are ``measurements(gammas, transformations, dtypes)`` for each regression.
+
+    Raises
+    ------
+    ConfigError
+        If the outputs of a tagger are no four-vectors.
+    """
+    batch = evenly_spaced(jets_in, jets)
+    result = CovarianceResult({}, {"jets": batch.n_jets, "seed": seed, "device": str(device)})
+    for name, tagger in taggers.items():
+        if tagger.output_law is None:
+            raise ConfigError(f"tagger '{name}': its task is {tagger.task}, covariance is that of momenta; scan its invariance")
+        given = tagger.with_references(batch)
+        result.regressions[name] = {}
+        for dtype in dtypes:
+            network = copy.deepcopy(tagger).to(device, DTYPES[dtype]).eval()
+            for conditioning in CONDITIONINGS:
+                network.in_frame(conditioning)
+                before = _outputs(network, given, device)
+                curves: dict[str, Any] = {}
+                for transformation in transformations:
+                    for number, gamma in enumerate([1.0] if transformation in WITHOUT_GAMMA else gammas):
+                        random = np.random.default_rng([seed, sorted(TRANSFORMATIONS).index(transformation), number])
+                        matrices = TRANSFORMATIONS[transformation](gamma, batch.n_jets, random)
+                        after = _outputs(network, transformed(given, matrices), device)
+                        back = (inverse(matrices) @ after[..., None])[..., 0]
+                        curves.setdefault(transformation, {})[gamma_key(gamma)] = _error(back, before)
+                        if progress is not None:
+                            progress(1)
+                result.regressions[name].setdefault(dtype, {})[conditioning] = curves
+    return result
+
+
+def measurements(
+    gammas: Sequence[float] = GAMMAS,
+    transformations: Sequence[str] = ("boost", "boost_z", "rotation"),
+    dtypes: Sequence[str] = ("float32", "float64"),
+) -> int:
+    """The number of steps that :func:`scan` reports for each regression."""
+    points = sum(1 if transformation in WITHOUT_GAMMA else len(gammas) for transformation in transformations)
+    return points * len(dtypes) * len(CONDITIONINGS)
+
+
+def _outputs(tagger: Tagger, batch: JetBatch, device: str | torch.device) -> np.ndarray[Any, Any]:
+    """Momenta in extended precision, shape (jets, 4)."""
+    with torch.no_grad():
+        starts = range(0, batch.n_jets, CHUNK)
+        parts = [tagger(batch.select(slice(start, start + CHUNK)).to(device)).double().cpu() for start in starts]
+    return torch.cat(parts).numpy().astype(np.longdouble)
+
+
+def _error(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> dict[str, float | None]:
+    error = np.sqrt(((found - wanted) ** 2).sum(axis=1) / (wanted**2).sum(axis=1)).astype(float)
+    if not np.isfinite(error).all():
+        return {"rms": None, "max": None}
+    return {"rms": float(np.sqrt((error**2).mean())), "max": float(error.max())}
+
+
+def _nested(modes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
+    for dtype, conditionings in modes.items():
+        for conditioning, curves in conditionings.items():
+            yield (dtype, conditioning), curves
+
+
+def _word(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.1e}"

@@ -1,0 +1,105 @@
+r"""One layer of the Clebsch-Gordan network.
+
+.. math::
+
+    F \;\to\; \text{narrow} \to \text{gate} \;\to\; \sum_j f_{ij} F_j,\ \sum_j f_{ij}\,(u_i - u_j) \otimes F_j \;\to\; \text{combine}
+      \;\to\; F' \otimes F' \;\to\; \text{widen} \to \text{norm} \to \text{gate} \;\to\; F + \Delta F
+
+Messages and products go channel by channel, in few channels; mixing and the scalars' MLP, which are cheap, see all of them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lorentznet.group.irreps import Irreps
+from lorentznet.nn.cg_product import SelfProduct
+from lorentznet.nn.edge import EdgeFunctions
+from lorentznet.nn.frame import JetFrame
+from lorentznet.nn.gate import InvariantGate, ScalarGate
+from lorentznet.nn.graph import ALL_PAIRS, Graph
+from lorentznet.nn.message import CGMessage
+from lorentznet.nn.mixing import IrrepMixing
+from lorentznet.nn.norm import RestFrameNorm
+from lorentznet.nn.radial import RadialWeights
+from lorentznet.nn.second_order import SecondOrderMessage
+
+
+class CGLayer(nn.Module):
+    """Mixing, messages, Clebsch-Gordan products, mixing, norm, gate, residual.
+
+    Parameters
+    ----------
+    irreps
+        Features of a particle, scalars first.
+    products
+        Channels of the products.
+    width
+        Hidden units of the MLP of the invariants of a particle.
+    n_functions
+        Size of the pair basis.
+    reflections
+        Commute with parity: no Hodge star in mixing, no pseudotensors in products.
+    order
+        Highest order of the messages in u_i - u_j, 1 or 2.
+    edge_functions
+        Number of non-linear functions of edges; 0 for radial weights.
+    """
+
+    def __init__(
+        self,
+        irreps: Irreps,
+        products: int,
+        width: int,
+        n_functions: int,
+        reflections: bool = True,
+        order: int = 1,
+        edge_functions: int = 0,
+    ) -> None:
+        super().__init__()
+        channels = Irreps([(products, irrep) for _, irrep in irreps])
+        scalars, hodge = irreps.terms[0][0], not reflections
+        self.edges = EdgeFunctions(n_functions, scalars, edge_functions) if edge_functions else None
+        # plain, directed and twice directed weights side by side: one matrix product, which reads the pair basis once
+        self.split = [products] * (order + 1)
+        self.radial = RadialWeights(edge_functions or n_functions, sum(self.split))
+        self.narrow = IrrepMixing(irreps, channels, hodge=hodge)
+        self.source = ScalarGate(channels, scalars)
+        self.message = CGMessage(channels, reflections)
+        self.second = SecondOrderMessage(channels, reflections) if order == 2 else None
+        sums = self.message.irreps_out if self.second is None else self.message.irreps_out + self.second.irreps_out
+        self.combine = IrrepMixing(channels + sums, channels, hodge=hodge)
+        self.square = SelfProduct(channels, reflections)
+        self.widen = IrrepMixing(irreps + channels + sums + self.square.irreps_out, irreps, hodge=hodge)
+        self.norm = RestFrameNorm(irreps)
+        self.gate = InvariantGate(irreps, width)
+
+    def forward(
+        self, features: list[Tensor], basis: Tensor, vectors: Tensor, frame: JetFrame, graph: Graph = ALL_PAIRS
+    ) -> list[Tensor]:
+        """New features, tensors (channels, jets, particles, dim).
+
+        Parameters
+        ----------
+        features
+            F, tensors (channels, jets, particles, dim).
+        basis
+            The pair basis, shape (functions, *pairs), zero where there is no pair.
+        vectors
+            u_i, shape (jets, particles, 4).
+        frame, graph
+            The jets, and who is a neighbour of whom.
+        """
+        narrow = self.source(self.narrow(features), features[0])
+        if self.edges is not None:
+            basis = self.edges(features, basis, graph)
+        plain, directed, *twice = self.radial(basis).split(self.split)
+        sums = self.message(narrow, vectors, plain, directed, graph)
+        if self.second is not None:
+            sums += self.second(narrow, vectors, twice[0], graph)
+        combined = self.combine([*narrow, *sums])
+        update = self.norm(self.widen([*features, *combined, *sums, *self.square(combined)]), frame.time)
+        update = self.gate(update, frame.time)
+        real = frame.nodes[..., None]
+        return [torch.where(real, x + dx, 0) for x, dx in zip(features, update, strict=True)]

@@ -1,0 +1,233 @@
+"""What is to be known of pretrained weights, gathered from the folders of trainings, evaluation and invariance scan.
+
+Folders of the machine on which that was done are left out of all paths.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lorentznet import __version__
+from lorentznet.config import build, read_yaml
+from lorentznet.errors import CheckpointError, ConfigError, DataError, nearest
+from lorentznet.train.checkpoint import BEST, CONFIG, load_run_info
+from lorentznet.train.config import TrainConfig, differences
+from lorentznet.train.provenance import card_facts
+
+if TYPE_CHECKING:
+    from lorentznet.data.source import JetSource
+
+Result = str | Path | Mapping[str, Any]
+"""A folder with results, their JSON file, or its content."""
+
+
+def gather(
+    runs: str | Path | Sequence[str | Path],
+    evaluation: Result,
+    invariance: Result,
+    tagger: str | None = None,
+    card: str | Path | None = None,
+) -> tuple[Path, dict[str, Any]]:
+    """The training to take and all facts of it; arguments as in :func:`lorentznet.train.pretrained.export`.
+
+    Returns
+    -------
+    (folder of the training with the lowest validation loss, facts)
+    """
+    folders = [Path(run) for run in ([runs] if isinstance(runs, str | Path) else runs)]
+    infos = [_finished(folder) for folder in folders]
+    _check_alike(folders)
+    chosen, info = min(zip(folders, infos, strict=True), key=lambda pair: pair[1]["best"]["val_loss"])
+    measured, where = _of_tagger(evaluation, "metrics.json", "evaluate", chosen, info, tagger)
+    _check_same_training(measured, info, chosen, where)
+    scanned, where = _of_tagger(invariance, "invariance.json", "invariance", chosen, info, tagger)
+    if scanned.get("symmetry") != info["tagger"]["symmetry"]:
+        raise DataError(
+            f"{where} has the symmetry {scanned.get('symmetry')}, but {chosen} has {info['tagger']['symmetry']}; scan that training"
+        )
+    test = measured.get("provenance", {}).get("prediction", {}).get("files", [])
+    _check_unseen(test, [*info["data"]["train"], *info["data"]["val"]])
+    return chosen, {
+        "made": __version__,
+        **{key: info["tagger"][key] for key in ("parameters", "symmetry", "citation")},
+        "data": _data(info, card, test, measured.get("jets", {})),
+        "training": _training(chosen, info),
+        "seeds": [{"seed": other["seed"], **other["best"]} for other in infos],
+        "metrics": {key: measured[key] for key in ("auc", "accuracy", "background_rejection", "classes") if key in measured},
+        "invariance": _invariance(scanned),
+    }
+
+
+def measured_range(run: Path) -> dict[str, Any]:
+    """The range of the training jets of a run, from its jets."""
+    from lorentznet.data import iterate
+    from lorentznet.train.data import JetArrays
+    from lorentznet.train.training_range import measure
+
+    config = build(TrainConfig, read_yaml(run / CONFIG), str(run / CONFIG))
+    jets = JetArrays.from_tables(iterate(config.train_words, card=config.data.card, select=True))
+    return measure(jets.p4.numpy(), jets.counts)
+
+
+def without_folders(command: str) -> str:
+    """A command line in which absolute paths, and those that leave the folder, are names only.
+
+    Examples
+    --------
+    >>> without_folders("lorentznet train --config analysis/cg.yaml --data.train '/data/jets.root#0:100' --out=/home/me/run")
+    "lorentznet train --config analysis/cg.yaml --data.train 'jets.root#0:100' --out=run"
+    """
+    return shlex.join(re.sub(r"^((?:--[\w.]+=)?)(?=[~/.])[^#]*/(?=[^/#])", r"\1", word) for word in shlex.split(command))
+
+
+def _finished(folder: Path) -> dict[str, Any]:
+    info = load_run_info(folder)
+    if not info.get("finished") or not (folder / BEST).exists():
+        raise CheckpointError(f"{folder}: this training is not finished; go on with 'lorentznet train --resume'")
+    return info
+
+
+def _check_alike(folders: Sequence[Path]) -> None:
+    first = build(TrainConfig, read_yaml(folders[0] / CONFIG), str(folders[0] / CONFIG))
+    for other in folders[1:]:
+        changed = [key for key in differences(read_yaml(other / CONFIG), first) if key != "seed"]
+        if changed:
+            raise ConfigError(
+                f"{other}: differs from {folders[0]} in {', '.join(changed)}; give trainings that differ in their seed only"
+            )
+
+
+def _of_tagger(
+    result: Result, file: str, command: str, run: Path, info: Mapping[str, Any], name: str | None
+) -> tuple[dict[str, Any], str]:
+    """The part of a result that is of this training, and words that name it."""
+    where, content = file, result
+    if not isinstance(result, Mapping):
+        path = Path(result) / file if Path(result).is_dir() else Path(result)
+        where = str(path)
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}); give the folder of 'lorentznet {command}'") from None
+        except ValueError:
+            raise DataError(f"{path}: is not valid JSON; give the folder of 'lorentznet {command}'") from None
+    taggers = content.get("taggers") if isinstance(content, Mapping) else None
+    if not isinstance(taggers, Mapping) or not taggers:
+        raise DataError(f"{where}: is not the {file} of 'lorentznet {command}'")
+    if name is None:
+        own = [key for key, values in taggers.items() if _made_by(values, run)]
+        found = own if len(own) == 1 else list(taggers) if len(taggers) == 1 else [key for key in taggers if key == info["name"]]
+        if not found:
+            raise DataError(
+                f"{where}: which tagger is that of {run}? give its name with --tagger {nearest(info['name'], taggers)}"
+            )
+        name = found[0]
+    if name not in taggers:
+        raise DataError(f"{where}: has no tagger '{name}'; {nearest(name, taggers)}")
+    return dict(taggers[name]), f"{where}: tagger '{name}'"
+
+
+def _made_by(values: Mapping[str, Any], run: Path) -> bool:
+    """True if the scores behind these results were made with the best checkpoint of the run."""
+    checkpoint = values.get("provenance", {}).get("prediction", {}).get("checkpoint")
+    return checkpoint is not None and Path(checkpoint).resolve() == (run / BEST).resolve()
+
+
+def _check_same_training(measured: Mapping[str, Any], info: Mapping[str, Any], run: Path, where: str) -> None:
+    if "auc" not in measured:
+        raise DataError(f"{where} has no AUC; only taggers are exported")
+    scored = measured.get("provenance", {}).get("tagger", {})
+    for key, known in (("seed", info["seed"]), ("config", info["tagger"]["config"])):
+        found = scored.get(key, measured.get(key, known))
+        if found != known:
+            said = f"the seed {found}" if key == "seed" else "other settings"
+            raise DataError(f"{where} has {said}, the training to be exported is {run} (seed {info['seed']}); evaluate that one")
+
+
+def _check_unseen(test: Sequence[str], used: Sequence[str]) -> None:
+    from lorentznet.data.source import parse
+
+    for word in test:
+        for other in used:
+            if _overlap(parse(word), parse(other)):
+                raise DataError(f"{word}: the test jets overlap with {other}, on which the tagger was trained or chosen")
+
+
+def _overlap(left: JetSource, right: JetSource) -> bool:
+    """True if two words name the same jets of one file, as far as that can be seen without the file."""
+    if Path(left.path).name != Path(right.path).name:
+        return False
+    if isinstance(left.rows, slice) and isinstance(right.rows, slice):
+        stops = [rows.stop for rows in (left.rows, right.rows) if rows.stop is not None]
+        return max(left.rows.start or 0, right.rows.start or 0) < min([*stops, float("inf")])
+    return left.rows is None or right.rows is None or left.rows == right.rows
+
+
+def _data(info: Mapping[str, Any], card: str | Path | None, test: Sequence[str], jets: Mapping[str, int]) -> dict[str, Any]:
+    from lorentznet.data.card import DatasetCard
+
+    data = info["data"]
+    about = dict(data.get("card") or {})
+    if card is not None:
+        about = {**about, **(card_facts(DatasetCard.from_file(card)) or {}), "digest": about.get("digest", "")}
+    for key in ("licence", "citation"):
+        if not about.get(key):
+            raise ConfigError(
+                f"the dataset card of the training names no {key} of the jets; give a card that does (--card CARD.yaml)"
+            )
+    rows = {"train": data["train"], "val": data["val"], "test": test}
+    return {
+        **about,
+        **{name: [_named(word) for word in words] for name, words in rows.items()},
+        "jets": {**data["jets"], "test": dict(jets)},
+    }
+
+
+def _named(word: str) -> str:
+    """A word for jets without the folder of the file."""
+    from lorentznet.data.source import parse
+
+    source = parse(word)
+    return str(source if source.is_remote else replace(source, path=Path(source.path).name))
+
+
+def _training(run: Path, info: Mapping[str, Any]) -> dict[str, Any]:
+    config = read_yaml(run / CONFIG)
+    data = config["data"]
+    for key in ("train", "val"):
+        words = data[key] if isinstance(data[key], list) else [data[key]]
+        named = [_named(word) for word in words]
+        data[key] = named if len(named) > 1 else named[0]
+    if data.get("card"):
+        data["card"] = Path(data["card"]).name
+    kept = ("seed", "seconds", "cpu_seconds", "device", "epochs", "best", "versions")
+    return {
+        "command": without_folders(info["command"]),
+        **{key: info[key] for key in kept if key in info},
+        "preset": info["tagger"].get("preset"),
+        "config": config,
+    }
+
+
+def _invariance(scanned: Mapping[str, Any]) -> dict[str, Any]:
+    """The scan without its largest changes: ``{dtype: {front end: {transformation: {gamma: rms}}}}``, and how it was made."""
+    rms = {
+        dtype: {mode: _rms(curves) for mode, curves in scanned[dtype].items()}
+        for dtype in ("float32", "float64")
+        if dtype in scanned
+    }
+    kept = ("jets", "seed", "references", "logit_std")
+    return {**rms, "floor": _rms(scanned.get("floor", {})), **{key: scanned[key] for key in kept if key in scanned}}
+
+
+def _rms(curves: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    return {
+        name: {gamma: None if change["rms"] is None else float(f"{change['rms']:.3g}") for gamma, change in points.items()}
+        for name, points in curves.items()
+    }

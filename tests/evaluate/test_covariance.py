@@ -1,0 +1,48 @@
+"""The covariance scan of momentum regressions."""
+
+import csv
+import json
+
+import pytest
+
+from lorentznet import taggers
+from lorentznet.errors import ConfigError
+from lorentznet.evaluate import covariance, invariance
+from lorentznet.testing import toy_jets
+from lorentznet.testing.measure import awakened
+
+
+@pytest.fixture(scope="module")
+def scanned():
+    tagger = awakened(taggers.create("cg", "tiny", seed=1, task="momentum", references=("beams",)))
+    steps = []
+    result = covariance.scan({"net": tagger}, toy_jets(8), gammas=(2.0, 100.0), progress=steps.append)
+    assert sum(steps) == covariance.measurements(gammas=(2.0, 100.0))
+    return result
+
+
+def test_the_front_end_keeps_momenta_covariant(scanned):
+    numbers = scanned.regressions["net"]
+    assert numbers["float64"]["frame"]["boost"]["2"]["max"] < 1e-10
+    assert numbers["float64"]["frame"]["rotation"]["1"]["max"] < 1e-10
+    assert numbers["float32"]["frame"]["boost"]["100"]["rms"] < 1e-5
+    assert numbers["float32"]["lab"]["boost"]["100"]["rms"] > 1e-3
+
+
+def test_written_and_shown(scanned, tmp_path):
+    paths = scanned.write(tmp_path)
+    assert json.loads(paths[0].read_text())["regressions"] == scanned.regressions
+    with paths[1].open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert len(rows) == 4 * 5
+    assert {row["transformation"] for row in rows} == {"boost", "boost_z", "rotation"}
+    assert "gamma 100" in scanned.table()
+    assert "float32 network behind the float64 rest frame" in scanned.table()
+
+
+def test_momenta_are_not_scanned_for_invariance_nor_logits_for_covariance():
+    momentum, logit = taggers.create("cg", "tiny", seed=1, task="momentum"), taggers.create("cg", "tiny", seed=1)
+    with pytest.raises(ConfigError, match="scan their covariance"):
+        invariance.scan(momentum, toy_jets(4), gammas=(2.0,))
+    with pytest.raises(ConfigError, match="scan its invariance"):
+        covariance.scan({"net": logit}, toy_jets(4))

@@ -1,0 +1,225 @@
+"""The study of data efficiency: all stages on a few toy jets, and its comparisons on scores that are known."""
+
+import csv
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from sklearn.metrics import roc_auc_score
+
+from lorentznet import taggers
+from lorentznet.errors import ConfigError
+from lorentznet.evaluate import metrics
+
+STUDY = Path(__file__).parents[1] / "analysis" / "landscape"
+MODULES = ("landscape", "jobs", "results", "paired", "tables", "figure")
+
+
+@pytest.fixture(scope="module")
+def study():
+    """The modules of the study, which import each other as scripts do."""
+    if not STUDY.is_dir():
+        pytest.skip("the studies are not part of the installed package")
+    sys.path.insert(0, str(STUDY))
+    yield {name: importlib.import_module(name) for name in MODULES}
+    sys.path.remove(str(STUDY))
+    for name in MODULES:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    """A small study; its last entry cannot be trained."""
+    values = {
+        "description": "toy jets",
+        "data": {"train": "{file}#0:{jets}", "val": "{file}#240:320", "test": "{file}#test", "batch_size": 30},
+        "sizes": [60, 120],
+        "seeds": [1, 2],
+        "epochs": {60: 2, 120: 1},
+        "optimizer": {"lr": 0.002},
+        "trainer": {"accelerator": "cpu", "threads": 1},
+        "baseline": "pfn",
+        "entries": [
+            {"label": "pfn", "tagger": "pfn", "preset": "tiny"},
+            {
+                "label": "efn",
+                "tagger": "pfn",
+                "preset": "tiny",
+                "like": "pfn",
+                "options": {"energy_weighted": True},
+                "seeds": [3],
+            },
+            {"label": "broken", "tagger": "pfn", "preset": "huge", "sizes": [60], "seeds": [1]},
+        ],
+    }
+    path = tmp_path_factory.mktemp("study") / "study.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(study, settings, toys, tmp_path_factory):
+    """Runs a stage on toy jets, gives its exit code; ``run.out`` is the folder of the results."""
+    folder = tmp_path_factory.mktemp("landscape")
+    jets = toys.write(folder / "jets.root")
+
+    def stage(name, *arguments, study_file=settings):
+        return study["landscape"].main([name, str(jets), str(stage.out), "--study", str(study_file), *arguments])
+
+    stage.out = folder / "out"
+    return stage
+
+
+def test_all_stages(study, run, settings, capsys):
+    assert run("evaluate") == 2
+    assert "no training has scores; run the stages train and predict first" in capsys.readouterr().err
+    assert run("table") == 2
+
+    # a part of it gives partial results
+    assert run("train", "--only", "pfn/60/seed2") == 0
+    assert run("predict") == 0
+    assert run("evaluate", "--quiet") == 0
+    assert run("table") == 0
+    assert "`efn`" not in (run.out / "landscape.md").read_text()
+    first = (run.out / "runs" / "pfn" / "60" / "seed2" / "best.ckpt").stat().st_mtime_ns
+
+    assert run("train") == 1, "the broken entry is reported"
+    assert "broken/60/seed1: failed:" in capsys.readouterr().err
+    assert (run.out / "runs" / "pfn" / "60" / "seed2" / "best.ckpt").stat().st_mtime_ns == first, "is not trained again"
+    run("list")
+    states = [line.split()[1:] for line in capsys.readouterr().out.splitlines()]
+    assert ["pfn/60/seed2", "scored"] in states
+    assert ["efn/120/seed3", "trained"] in states
+    assert ["broken/60/seed1", "waiting"] in states
+    for stage in ("predict", "evaluate", "table", "figure"):
+        assert run(stage, "--quiet") == 0
+
+    numbers = json.loads((run.out / "results.json").read_text())
+    found = {(item["entry"], item["size"]): item for item in numbers["results"]}
+    assert set(found) == {(entry, size) for entry in ("pfn", "efn") for size in (60, 120)}
+    assert numbers["test_jets"] == {"qcd": 40, "top": 40}
+    pfn, efn = found["pfn", 60], found["efn", 60]
+    assert (pfn["seeds"], pfn["epochs"], pfn["train_jets"], pfn["symmetry"]) == ([1, 2], [2, 2], 60, "O+(1,1)xO(2)")
+    assert all(minutes >= 0 for minutes in pfn["cpu_minutes"])
+    areas = pfn["single"]["auc"]
+    assert areas["value"] == pytest.approx(np.mean(areas["values"]))
+    assert areas["low"] < areas["value"] < areas["high"]
+    assert areas["seed_std"] == pytest.approx(np.std(areas["values"], ddof=1))
+    assert pfn["ensemble"]
+    assert efn["ensemble"] is None
+    assert "against" not in pfn
+    difference = efn["against"]["auc_difference"]
+    assert difference["value"] == pytest.approx(efn["single"]["auc"]["value"] - areas["value"])
+
+    text = (run.out / "landscape.md").read_text()
+    assert "## 60 training jets" in text
+    assert "difference to `pfn` on the same jets" in text
+    assert "unverified here" in text
+    with (run.out / "landscape.csv").open() as handle:
+        rows = list(csv.DictReader(handle))
+    assert {row["kind"] for row in rows} == {"fact", "single", "ensemble", "seed 1", "seed 2", "seed 3", "against pfn"}
+    assert {"landscape.png", "landscape.pdf"} <= {path.name for path in run.out.iterdir()}
+
+    # the study changes under trainings that are there
+    changed = settings.with_name("changed.yaml")
+    changed.write_text(settings.read_text().replace("lr: 0.002", "lr: 0.003"))
+    run("list", "--only", "pfn/60/seed1", study_file=changed)
+    assert "scored, with other settings than the study has: optimizer.lr" in capsys.readouterr().out
+
+
+def test_two_processes_share_the_work(study, run, settings):
+    jobs = study["jobs"]
+    job = jobs.make_jobs(jobs.read_study(settings), "jets.root", run.out)[0]
+    with jobs.reserved(job) as mine:
+        assert mine
+        with jobs.reserved(job) as again:
+            assert not again
+    with jobs.reserved(job) as mine:
+        assert mine
+
+
+def test_patterns_choose_and_order(study, settings, tmp_path):
+    jobs = study["jobs"]
+    small = jobs.read_study(settings)
+    names = [job.name for job in jobs.make_jobs(small, "f", tmp_path, ["*/120/*", "pfn"])]
+    assert names == ["pfn/120/seed1", "pfn/120/seed2", "efn/120/seed3", "pfn/60/seed1", "pfn/60/seed2"]
+    with pytest.raises(ConfigError, match="--only pfm/60/seed1: matches no training; did you mean 'pfn/60/seed1'"):
+        jobs.make_jobs(small, "f", tmp_path, ["pfm/60/seed1"])
+
+
+@pytest.mark.parametrize("name", ["study", "full"])
+def test_settings_of_the_study_can_be_built(study, name, tmp_path):
+    found = study["jobs"].read_study(STUDY / f"{name}.yaml")
+    for entry in found.entries:
+        taggers.create(entry.tagger, entry.preset, **entry.options)
+    for job in study["jobs"].make_jobs(found, "/data/jets", tmp_path):
+        assert job.config.train_words[0].startswith("/data/jets")
+        assert job.words("test")
+
+
+def test_mistakes_in_a_study_are_named(study, settings, tmp_path):
+    values = yaml.safe_load(settings.read_text())
+    for change, words in (
+        ({"baseline": "pfm"}, "baseline: .*did you mean 'pfn'"),
+        ({"entries": [*values["entries"], values["entries"][0]]}, "'pfn' .* occurs twice"),
+        ({"entries": [{**values["entries"][0], "like": "cg"}]}, "like: there is no entry 'cg'"),
+        ({"entrys": []}, "unknown key 'entrys'"),
+    ):
+        path = tmp_path / "wrong.yaml"
+        path.write_text(yaml.safe_dump({**values, **change}))
+        with pytest.raises(ConfigError, match=words):
+            study["jobs"].read_study(path)
+
+
+def test_published_points_name_their_source(study):
+    quoted = study["tables"].published(STUDY / "published.yaml")
+    assert all(point["source"] in quoted["sources"] for point in quoted["points"])
+    assert {"LorentzNet", "ParticleNet", "PFN"} == {point["label"] for point in quoted["points"]}
+
+
+def scores(seed, jets=3000, noise=1.0):
+    """Labels, and log-odds of three taggers that share most of their noise."""
+    random = np.random.default_rng(seed)
+    labels = random.random(jets) < 0.5
+    common = 2.5 * labels + random.normal(size=jets)
+    return labels, [common + noise * random.normal(size=jets) for _ in range(3)]
+
+
+def test_areas_and_their_errors(study):
+    paired, (labels, found) = study["paired"], scores(1)
+    value, error = paired.area(labels, found[:1])
+    assert value == pytest.approx(roc_auc_score(labels, found[0]), abs=1e-12)
+    estimate = metrics.auc(labels, found[0])
+    assert error == pytest.approx((estimate.high - estimate.low) / 2, rel=0.02)
+    value, error = paired.area(labels, found[:1], found[1:2])
+    assert value == pytest.approx(roc_auc_score(labels, found[0]) - roc_auc_score(labels, found[1]), abs=1e-12)
+    resampled = []
+    for k in range(200):
+        rows = np.random.default_rng(k).integers(0, len(labels), len(labels))
+        resampled.append(roc_auc_score(labels[rows], found[0][rows]) - roc_auc_score(labels[rows], found[1][rows]))
+    assert error == pytest.approx(np.std(resampled), rel=0.15)
+    assert paired.area(labels, found, found) == (0.0, 0.0)
+
+
+def test_rejections_and_their_ratio(study):
+    paired, (labels, found) = study["paired"], scores(2, jets=6_000)
+    measured = paired.rejections(labels, found[:1], (0.5, 0.3))
+    for row, efficiency in zip(measured, (0.5, 0.3), strict=True):
+        estimate = metrics.background_rejection(labels, found[0], efficiency)
+        assert row[0] == pytest.approx(estimate.value, rel=0.02)
+        assert np.quantile(row[1:], 0.84) - row[0] == pytest.approx(estimate.high - estimate.value, rel=0.35)
+    same = paired.compare(labels, found[:2], found[:2], (0.5,))
+    assert same["rejection_ratio_0.5"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    better = paired.compare(labels, scores(2, jets=6_000, noise=0.3)[1], found, (0.5,))
+    assert better["auc_difference"]["value"] > 5 * better["auc_difference"]["test_error"]
+    assert better["rejection_ratio_0.5"]["low"] > 1
+
+
+@pytest.mark.parametrize("script", ["run.sh", "full.sbatch"])
+def test_scripts_are_understood_by_the_shell(script):
+    subprocess.run(["bash", "-n", STUDY / script], check=True)
