@@ -17,7 +17,7 @@ from lorentznet.errors import ConfigError
 from lorentznet.evaluate import metrics
 
 STUDY = Path(__file__).parents[1] / "analysis" / "landscape"
-MODULES = ("landscape", "jobs", "results", "paired", "tables", "figure")
+MODULES = ("landscape", "jobs", "results", "paired", "landscape_tables", "figure")
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_mistakes_in_a_study_are_named(study, settings, tmp_path):
 
 
 def test_published_points_name_their_source(study):
-    quoted = study["tables"].published(STUDY / "published.yaml")
+    quoted = study["landscape_tables"].published(STUDY / "published.yaml")
     assert all(point["source"] in quoted["sources"] for point in quoted["points"])
     assert {"LorentzNet", "ParticleNet", "PFN"} == {point["label"] for point in quoted["points"]}
 

@@ -15,8 +15,8 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+import landscape_tables
 import results
-import tables
 from jobs import Job, make_jobs, read_study, reserved
 
 from lorentznet.console import Console
@@ -67,9 +67,9 @@ def train(jobs: Sequence[Job], console: Console) -> int:
 
 def show(stage: str, out: Path, console: Console) -> None:
     """Write the tables or the figure."""
-    quoted = tables.published(HERE / "published.yaml")
+    quoted = landscape_tables.published(HERE / "published.yaml")
     if stage == "table":
-        paths = tables.write(results.read(out), quoted, out)
+        paths = landscape_tables.write(results.read(out), quoted, out)
     else:
         import figure
 
