@@ -8,9 +8,10 @@ With F^t the features after level t, p_ij = p_i - p_j and s_ij a pair invariant,
 products channel by channel, W a mixing per irrep, f^0 and f^1 combinations of learned Lorentzian bells, the MLP on scalars only. The
 invariants of all levels are summed over the particles and mapped linearly to the logits.
 
-This is the published function in the real basis, 2C real channels for C complex ones, without the paths that vanish or repeat others,
+This is the published structure in the real basis, 2C real channels for C complex ones, without the paths that vanish or repeat others,
 with factorised messages, masks after every map that has a bias, log-odds as output, and seen from the jet's rest frame: momenta are in
-units of M, and s_ij = ln(1 + p_i.p_j / (kappa M^2)) on the half line takes the place of the root of \|p_ij^2\|.
+units of M, s_ij = ln(1 + p_i.p_j / (kappa M^2)) on the half line takes the place of the root of \|p_ij^2\|, and invariants are those of
+:func:`~lorentznet.nn.invariants.irrep_invariants`: the published ones, compressed by asinh, and the rest-frame energies of vectors.
 """
 
 from __future__ import annotations
