@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+
+from lorentznet.evaluate.paired import placements
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -20,26 +21,20 @@ REPLICAS = 200
 QUANTILES = (0.15865, 0.84135)
 
 
-def placements(signal: Bools, scores: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """For each signal jet the fraction of background that it beats, for each background jet that of signal that beats it.
-
-    Means over the seeds. The mean of either is the mean area under the curve; their spreads give its variance (DeLong, DeLong,
-    Clarke-Pearson, Biometrics 44 (1988) 837).
-    """
-    of_signal, of_background = np.zeros(signal.sum()), np.zeros((~signal).sum())
-    for z in scores:
-        ranks = rankdata(z)
-        of_signal += (ranks[signal] - rankdata(z[signal])) / len(of_background)
-        of_background += 1 - (ranks[~signal] - rankdata(z[~signal])) / len(of_signal)
-    return of_signal / len(scores), of_background / len(scores)
-
-
 def area(signal: Bools, scores: Sequence[Floats], others: Sequence[Floats] = ()) -> tuple[float, float]:
     """Mean area under the curve, or its difference to that of other scores, and the error from the finite number of test jets."""
-    parts = placements(signal, scores)
+    placed = _mean_placements(signal, scores)
     if others:
-        parts = tuple(mine - their for mine, their in zip(parts, placements(signal, others), strict=True))
+        placed = placed - _mean_placements(signal, others)
+    parts = placed[signal], placed[~signal]
     return float(parts[0].mean()), float(np.sqrt(sum(part.var(ddof=1) / len(part) for part in parts)))
+
+
+def _mean_placements(signal: Bools, scores: Sequence[Floats]) -> Floats:
+    """Each jet's placement, mean over the seeds; its spread gives the variance of the mean area."""
+    weights = np.ones(len(signal))
+    mean: Floats = np.mean([placements(signal, z, weights) for z in scores], axis=0)
+    return mean
 
 
 def rejections(signal: Bools, scores: Sequence[Floats], efficiencies: Sequence[float], seed: int = 1) -> Floats:

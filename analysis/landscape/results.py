@@ -12,11 +12,11 @@ import numpy as np
 from jobs import Job, by_entry
 from paired import area, compare
 
-from lorentznet import files
 from lorentznet.console import Console
 from lorentznet.errors import DataError
 from lorentznet.evaluate import metrics
 from lorentznet.evaluate.scores import ScoreTable
+from lorentznet.evaluate.tables import write_json
 from lorentznet.train.checkpoint import load_run_info
 
 EFFICIENCIES = (0.5, 0.3)
@@ -91,10 +91,7 @@ def evaluate(jobs: Sequence[Job], console: Console) -> dict[str, Any]:
 
 def write(numbers: Mapping[str, Any], out: Path) -> Path:
     """Write ``results.json``."""
-    path = out / "results.json"
-    with files.atomic(path) as temporary:
-        temporary.write_text(json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path
+    return write_json(out / "results.json", numbers)
 
 
 def read(out: Path) -> dict[str, Any]:

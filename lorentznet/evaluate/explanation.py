@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lorentznet import files
-from lorentznet.errors import ConfigError, DataError, nearest
+from lorentznet.errors import ConfigError, nearest
 from lorentznet.evaluate.intervals import Estimate
 from lorentznet.evaluate.paired import Difference
-from lorentznet.evaluate.tables import write_rows
+from lorentznet.evaluate.tables import read_json, write_json, write_rows
 
 KINDS = {"irrep": "irreps", "invariant": "invariants", "path": "paths"}
 """Kinds of parts, and what several are called, in the order in which they are shown."""
@@ -120,18 +118,12 @@ class Explanation:
     @classmethod
     def read(cls, path: str | Path) -> Explanation:
         """Read an ``explain.json``; :class:`DataError` names the file if it is none."""
-        try:
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise DataError(f"{path}: is not the explain.json of 'lorentznet explain'; make it anew") from None
+        return read_json(path, cls.from_dict, "explain.json of 'lorentznet explain'", "make it anew")
 
     def write(self, folder: str | Path) -> tuple[Path, Path]:
         """Write ``explain.json`` and ``explain.csv`` into a folder; give their paths."""
         folder = Path(folder)
-        with files.atomic(folder / "explain.json") as path:
-            path.write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(folder / "explain.json", self.to_dict())
         write_rows(folder / "explain.csv", HEADER, self._numbers())
         return folder / "explain.json", folder / "explain.csv"
 

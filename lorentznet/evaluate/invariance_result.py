@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import html
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lorentznet import files
-from lorentznet.errors import ConfigError, DataError
+from lorentznet.errors import ConfigError
+from lorentznet.evaluate.tables import read_json, write_json
 
 BROKEN = 1e-2
 """A change of the logit by this many of its standard deviations (rms) counts as broken."""
@@ -147,18 +147,12 @@ class InvarianceResult:
     @classmethod
     def read(cls, path: str | Path) -> InvarianceResult:
         """Read an ``invariance.json``; :class:`DataError` names the file if it is none."""
-        try:
-            return cls.from_dict(json.loads(Path(path).read_text()))
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise DataError(f"{path}: is not the invariance.json of 'lorentznet invariance'; make it anew") from None
+        return read_json(path, cls.from_dict, "invariance.json of 'lorentznet invariance'", "make it anew")
 
     def write(self, folder: str | Path) -> tuple[Path, Path]:
         """Write ``invariance.json`` and ``invariance.csv`` into a folder; give their paths."""
         folder = Path(folder)
-        with files.atomic(folder / "invariance.json") as path:
-            path.write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+        write_json(folder / "invariance.json", self.to_dict())
         with files.atomic(folder / "invariance.csv") as path, path.open("w", newline="") as handle:
             writer = csv.writer(handle)
             writer.writerow(("tagger", "dtype", "conditioning", "transformation", "gamma", "rms", "max", "nonfinite"))

@@ -8,7 +8,6 @@ the plain jet, so that the error of their ratio is that of the same jets twice.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from lorentznet.evaluate.intervals import LEVEL, Estimate
 from lorentznet.evaluate.regression_table import RegressionTable
 from lorentznet.evaluate.scores import Columns
 from lorentznet.evaluate.summary import facts
-from lorentznet.evaluate.tables import file_name, write_columns, write_rows
+from lorentznet.evaluate.tables import file_name, read_json, write_columns, write_json, write_rows
 
 QUANTITIES = {"momentum": ("mass", "pt", "energy"), "mass": ("mass",)}
 REPLICAS = 200
@@ -74,8 +73,7 @@ class RegressionEvaluation:
         write_rows(
             folder / "regression.csv", ("regression", "quantity", "estimator", "figure", "value", "low", "high"), self.rows()
         )
-        with files.atomic(folder / "regression.json") as path:
-            path.write_text(json.dumps(self.numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(folder / "regression.json", self.numbers)
 
     def cells(self) -> list[list[str]]:
         """Bias and resolution in percent, network beside plain jet, as a table of words with a header."""
@@ -99,17 +97,14 @@ class RegressionEvaluation:
     @classmethod
     def read(cls, folder: str | Path) -> RegressionEvaluation:
         """The numbers that :meth:`write` wrote; :class:`DataError` names the file that is missing or not what it should be."""
-        path = Path(folder) / "regression.json"
-        try:
-            result = cls(json.loads(path.read_text(encoding="utf-8")))
+
+        def build(numbers: Any) -> RegressionEvaluation:
+            result = cls(numbers)
             result.cells()
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise DataError(
-                f"{path}: is not the regression.json of 'lorentznet evaluate'; evaluate the predictions again"
-            ) from None
-        return result
+            return result
+
+        path = Path(folder) / "regression.json"
+        return read_json(path, build, "regression.json of 'lorentznet evaluate'", "evaluate the predictions again")
 
 
 def evaluate(tables: Sequence[RegressionTable], sources: Sequence[str] = (), seed: int = 1) -> RegressionEvaluation:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lorentznet.errors import DataError, nearest
-from lorentznet.evaluate.scores import Columns, read_table, write_table
+from lorentznet.evaluate.scores import Columns, read_table, with_observers, write_table
 
 COMPONENTS = {"momentum": ("E", "px", "py", "pz"), "mass": ("mass",)}
 """What a task predicts: the columns are called ``pred_`` and ``target_`` and a component."""
@@ -78,13 +78,7 @@ class RegressionTable:
             if array is not None:
                 columns |= {f"{begin}_{component}": array[:, k] for k, component in enumerate(COMPONENTS[self.task])}
         columns |= {f"jet_{component}": self.jets[:, k] for k, component in enumerate(COMPONENTS["momentum"])}
-        taken = sorted(columns.keys() & self.observers.keys())
-        if taken:
-            raise DataError(
-                f"predictions of '{self.name}': an observer cannot be called '{taken[0]}', a column of predictions; "
-                "take it out of the card's observers"
-            )
-        return {name: np.ascontiguousarray(column) for name, column in (columns | self.observers).items()}
+        return with_observers(columns, self.observers, self.name, "predictions")
 
     def write(self, path: str | Path) -> Path:
         """Write a ROOT, Parquet or HDF5 file, as :meth:`ScoreTable.write <lorentznet.evaluate.scores.ScoreTable.write>` does."""

@@ -106,13 +106,7 @@ class ScoreTable:
         columns |= {f"logit_{name}": self.logits[:, number] for number, name in enumerate(self.classes)}
         scores = self.scores
         columns |= {f"score_{name}": scores[:, number] for number, name in enumerate(self.classes)}
-        taken = sorted(columns.keys() & self.observers.keys())
-        if taken:
-            raise DataError(
-                f"scores of '{self.name}': an observer cannot be called '{taken[0]}', a column of scores; "
-                "take it out of the card's observers"
-            )
-        return {name: np.ascontiguousarray(column) for name, column in (columns | self.observers).items()}
+        return with_observers(columns, self.observers, self.name, "scores")
 
     def write(self, path: str | Path) -> Path:
         """Write a score file, whole or not at all; the suffix tells the container.
@@ -168,6 +162,22 @@ def check_suffix(path: str | Path) -> Path:
     if path.suffix not in SUFFIXES:
         raise OutputError(f"{path}: the suffix '{path.suffix}' tells no format of scores; end the name in {', '.join(SUFFIXES)}")
     return path
+
+
+def with_observers(columns: Columns, observers: Columns, name: str, what: str) -> Columns:
+    """Own columns and observers together, contiguous.
+
+    Raises
+    ------
+    DataError
+        If an observer has the name of another column; ``what`` of the tagger ``name`` they are.
+    """
+    taken = sorted(columns.keys() & observers.keys())
+    if taken:
+        raise DataError(
+            f"{what} of '{name}': an observer cannot be called '{taken[0]}', a column of {what}; take it out of the card's observers"
+        )
+    return {key: np.ascontiguousarray(column) for key, column in (columns | observers).items()}
 
 
 def write_table(path: str | Path, columns: Columns, meta: Meta) -> Path:

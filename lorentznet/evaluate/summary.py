@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from lorentznet.errors import DataError
 from lorentznet.evaluate import metrics
 from lorentznet.evaluate.intervals import LEVEL, Estimate
 from lorentznet.evaluate.scores import ScoreTable
-from lorentznet.evaluate.tables import Columns, file_name, read_columns, write_columns, write_rows
+from lorentznet.evaluate.tables import Columns, file_name, read_columns, read_json, write_columns, write_json, write_rows
 
 SIGNAL_EFFICIENCIES = (0.3, 0.5)
 GRID = np.linspace(0, 1, 1001)[1:]
@@ -71,15 +70,14 @@ class Evaluation:
                 write_columns(folder / f"scores_{stem}.csv", self.histograms[name][signal])
         header = ("tagger", "class", "quantity", "signal_efficiency", "value", "low", "high", "survivors")
         write_rows(folder / "metrics.csv", header, self.rows())
-        with files.atomic(folder / "metrics.json") as path:
-            path.write_text(json.dumps(self.numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(folder / "metrics.json", self.numbers)
 
     @classmethod
     def read(cls, folder: str | Path) -> Evaluation:
         """What :meth:`write` wrote; :class:`DataError` names the file that is missing or not what it should be."""
         path = Path(folder) / "metrics.json"
-        try:
-            numbers = json.loads(path.read_text(encoding="utf-8"))
+
+        def build(numbers: Any) -> Evaluation:
             result = cls(numbers)
             for name, tagger in result.taggers.items():
                 [Estimate.from_dict(tagger[key]) for key in ("auc", "accuracy")]
@@ -87,11 +85,9 @@ class Evaluation:
                 for signal, named in tagger.get("curves", {}).items():
                     result.curves.setdefault(name, {})[signal] = read_columns(path.parent / named["roc"])
                     result.histograms.setdefault(name, {})[signal] = read_columns(path.parent / named["scores"])
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise DataError(f"{path}: is not the metrics.json of 'lorentznet evaluate'; evaluate the scores again") from None
-        return result
+            return result
+
+        return read_json(path, build, "metrics.json of 'lorentznet evaluate'", "evaluate the scores again")
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Every estimate: tagger, class, quantity, signal efficiency, value, low, high, survivors."""

@@ -1,12 +1,13 @@
-"""Columns of numbers in CSV files: what a figure is drawn from, again and again, without a model."""
+"""Results in files: columns of numbers as CSV, what a figure is drawn from without a model, and everything else as JSON."""
 
 from __future__ import annotations
 
 import csv
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,40 @@ from lorentznet import files
 from lorentznet.errors import DataError
 
 Columns = Mapping[str, NDArray[Any]]
+Result = TypeVar("Result")
+
+
+def write_json(path: str | Path, values: Any) -> Path:
+    """Write plain values, whole or not at all; numbers must be finite."""
+    with files.atomic(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    return Path(path)
+
+
+def read_json(path: str | Path, build: Callable[[Any], Result], what: str, cure: str) -> Result:
+    """A result of plain values from a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    build
+        Makes the result of the values; what it raises for values of another kind becomes the error below.
+    what, cure
+        For the error: what the file should be, and what to do.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or holds something else.
+    """
+    path = Path(path)
+    try:
+        return build(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(f"{path}: is not the {what}; {cure}") from None
 
 
 def write_rows(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:

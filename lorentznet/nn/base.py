@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from lorentznet.group.irreps import Irrep
 
 Law = Any
 
@@ -43,6 +45,12 @@ class EquivariantModule(nn.Module):
         contract then fills padding with NaN and demands that nothing changes.
         """
         return ((self.irreps_in.random((2, 5), generator), self.irreps_in),)
+
+
+def example_time(generator: torch.Generator) -> tuple[Tensor, Law]:
+    """Time axes u of two jets in motion, shape (2, 4), u^2 = 1, with their law: an argument for :meth:`example_inputs`."""
+    space = torch.randn((2, 3), generator=generator, dtype=torch.float64)
+    return torch.cat(((1 + space.square().sum(-1, keepdim=True)).sqrt(), space), -1), Irrep(1, 1)
 
 
 def collected_layers() -> Iterator[type[EquivariantModule]]:

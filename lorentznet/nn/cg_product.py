@@ -11,7 +11,8 @@ of :mod:`lorentznet.nn.matrix_product`; the general one serves every other irrep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -26,18 +27,33 @@ from lorentznet.nn.matrix_product import MatrixPlan
 class _PlannedProduct(EquivariantModule):
     """Outputs of planned paths, grouped by the pair of irreps that they multiply.
 
-    ``irreps_out`` has one term per path of ``paths``, in the order of the groups. With ``fast`` off, the general way is
-    taken throughout: the same function, slower.
+    ``irreps_out`` has one term per path of ``paths``, in the order of the groups.
+
+    Parameters
+    ----------
+    irreps
+        Irreps of the features, all of one multiplicity.
+    reflections
+        Leave out the paths to pseudotensors, so that the product commutes with parity.
+    outputs
+        Irreps to which products are truncated, by default those of the features.
+    fast
+        Multiply vectors, bivectors and tensors as matrices. Off, the general way is taken throughout: the same function, slower.
     """
 
-    fast: bool
+    planned: ClassVar[Callable[[Sequence[AnyIrrep], Sequence[AnyIrrep] | None], Sequence[CGPath]]]
+    """From the irreps of the features and of the outputs to the paths of the product."""
 
-    def _plan(self, paths: Sequence[CGPath], reflections: bool) -> None:
-        channels = common_multiplicity(self.irreps_in)
+    def __init__(
+        self, irreps: Irreps, reflections: bool = True, outputs: Sequence[AnyIrrep] | None = None, fast: bool = True
+    ) -> None:
+        super().__init__()
+        self.irreps_in = irreps
+        channels = common_multiplicity(irreps)
         self.parity = reflections
-        place = {irrep: term for term, irrep in enumerate(self.irreps_in.irreps)}
+        place = {irrep: term for term, irrep in enumerate(irreps.irreps)}
         grouped: dict[tuple[AnyIrrep, AnyIrrep], list[CGPath]] = {}
-        for path in paths:
+        for path in type(self).planned(irreps.irreps, outputs):
             if path.parity > 0 or not reflections:
                 grouped.setdefault((path.i, path.j), []).append(path)
         self.pairs = [(place.get(i, 0), place[j]) for i, j in grouped]
@@ -49,7 +65,7 @@ class _PlannedProduct(EquivariantModule):
             table = torch.cat([path.tensor.flatten(0, 1) for path in group], -1)
             self.factors.append(_multiple_of_identity(table))
             self.tables.append(Constant(table))
-            self.plans.append(MatrixPlan.find(i, j, table) if self.fast else None)
+            self.plans.append(MatrixPlan.find(i, j, table) if fast else None)
         self.paths = [path for group in grouped.values() for path in group]
         self.irreps_out = Irreps([(channels, path.out) for path in self.paths])
 
@@ -60,8 +76,13 @@ class _PlannedProduct(EquivariantModule):
         plan = self.plans[number]
         if plan is not None:
             return list(plan.multiply(x, y).split(self.sizes[number], -1))
-        outer = (x[..., :, None] * y[..., None, :]).flatten(-2)
-        return list((outer @ self.tables[number].like(outer)).split(self.sizes[number], -1))
+        products = outer(x, y)
+        return list((products @ self.tables[number].like(products)).split(self.sizes[number], -1))
+
+
+def outer(x: Tensor, y: Tensor) -> Tensor:
+    """All products of the last axes, the second one fastest."""
+    return (x[..., :, None] * y[..., None, :]).flatten(-2)
 
 
 def _multiple_of_identity(table: Tensor) -> float | None:
@@ -83,24 +104,10 @@ def common_multiplicity(irreps: Irreps) -> int:
 class SelfProduct(_PlannedProduct):
     """Product of each channel with itself, over all unordered, non-vanishing paths.
 
-    Parameters
-    ----------
-    irreps
-        Irreps of the features, all of one multiplicity.
-    reflections
-        Leave out the paths to pseudotensors, so that the product commutes with parity.
-    outputs
-        Irreps to which products are truncated, by default those of the features.
-    fast
-        Multiply vectors, bivectors and tensors as matrices.
+    The constructor is that of all planned products: irreps, reflections, outputs, fast.
     """
 
-    def __init__(
-        self, irreps: Irreps, reflections: bool = True, outputs: Sequence[AnyIrrep] | None = None, fast: bool = True
-    ) -> None:
-        super().__init__()
-        self.irreps_in, self.fast = irreps, fast
-        self._plan(self_product_paths(irreps.irreps, outputs), reflections)
+    planned = staticmethod(self_product_paths)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """One tensor (channels, ..., dim) per term of ``irreps_out``."""
@@ -121,24 +128,10 @@ class SelfProduct(_PlannedProduct):
 class VectorProduct(_PlannedProduct):
     """Product of features with a four-vector.
 
-    Parameters
-    ----------
-    irreps
-        Irreps of the features, all of one multiplicity.
-    reflections
-        Leave out the paths to pseudotensors, so that the product commutes with parity.
-    outputs
-        Irreps to which products are truncated, by default those of the features.
-    fast
-        Multiply vectors, bivectors and tensors as matrices.
+    The constructor is that of all planned products: irreps, reflections, outputs, fast.
     """
 
-    def __init__(
-        self, irreps: Irreps, reflections: bool = True, outputs: Sequence[AnyIrrep] | None = None, fast: bool = True
-    ) -> None:
-        super().__init__()
-        self.irreps_in, self.fast = irreps, fast
-        self._plan(vector_product_paths(irreps.irreps, outputs), reflections)
+    planned = staticmethod(vector_product_paths)
 
     def forward(self, features: Sequence[Tensor], vectors: Tensor) -> list[Tensor]:
         """Features (channels, ..., dim) times vectors (..., 4): one tensor per term of ``irreps_out``."""

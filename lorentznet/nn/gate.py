@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lorentznet.group.irreps import Irrep, Irreps
-from lorentznet.nn.base import EquivariantModule
+from lorentznet.nn.base import EquivariantModule, example_time
 from lorentznet.nn.invariants import count_irrep_invariants, irrep_invariants
 from lorentznet.nn.mixing import SCALAR
 
@@ -87,6 +87,4 @@ class InvariantGate(EquivariantModule):
 
     def example_inputs(self, generator: torch.Generator) -> tuple:
         """Features and a boosted time axis."""
-        space = torch.randn((2, 3), generator=generator, dtype=torch.float64)
-        time = torch.cat(((1 + space.square().sum(-1, keepdim=True)).sqrt(), space), -1)
-        return *super().example_inputs(generator), (time, Irrep(1, 1))
+        return *super().example_inputs(generator), example_time(generator)

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lorentznet.group.clifford import Multivectors
-from lorentznet.group.irreps import Irrep
-from lorentznet.nn.base import EquivariantModule
+from lorentznet.nn.base import EquivariantModule, example_time
 from lorentznet.nn.geometric_product import FORM, REVERSION, SPACETIME, vector_product
 
 GRADE_DIMS = SPACETIME.grade_dims
@@ -83,9 +82,7 @@ class MultivectorNorm(EquivariantModule):
 
     def example_inputs(self, generator: torch.Generator) -> tuple:
         """Multivectors and a boosted time axis."""
-        space = torch.randn((2, 3), generator=generator, dtype=torch.float64)
-        time = torch.cat(((1 + space.square().sum(-1, keepdim=True)).sqrt(), space), -1)
-        return *super().example_inputs(generator), (time, Irrep(1, 1))
+        return *super().example_inputs(generator), example_time(generator)
 
 
 def per_grade(components: Tensor) -> Tensor:

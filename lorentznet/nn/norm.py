@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from lorentznet.group.irreps import Irrep, Irreps
 from lorentznet.group.lie import matrix_exponential
-from lorentznet.nn.base import EquivariantModule
+from lorentznet.nn.base import EquivariantModule, example_time
 from lorentznet.nn.kinematics import safe_norm
 
 
@@ -86,6 +86,4 @@ class RestFrameNorm(EquivariantModule):
 
     def example_inputs(self, generator: torch.Generator) -> tuple:
         """Features and a boosted time axis."""
-        space = torch.randn((2, 3), generator=generator, dtype=torch.float64)
-        time = torch.cat(((1 + space.square().sum(-1, keepdim=True)).sqrt(), space), -1)
-        return *super().example_inputs(generator), (time, Irrep(1, 1))
+        return *super().example_inputs(generator), example_time(generator)

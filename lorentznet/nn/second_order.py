@@ -19,7 +19,7 @@ from torch import Tensor
 from lorentznet.group.clebsch_gordan import CGPath, clebsch_gordan, product_paths
 from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
 from lorentznet.nn.base import EquivariantModule
-from lorentznet.nn.cg_product import common_multiplicity
+from lorentznet.nn.cg_product import common_multiplicity, outer
 from lorentznet.nn.constant import Constant
 from lorentznet.nn.graph import ALL_PAIRS, Graph
 
@@ -78,17 +78,17 @@ class SecondOrderMessage(EquivariantModule):
         """
         if not self.terms:
             return []
-        squares = _outer(vectors, vectors) @ self.square.like(vectors)
+        squares = outer(vectors, vectors) @ self.square.like(vectors)
         sent = []
         for term, table in zip(self.terms, self.products, strict=True):
             x = features[term]
-            sent += [x, _outer(vectors, x), _outer(squares, x) @ table.like(x)]
+            sent += [x, outer(vectors, x), outer(squares, x) @ table.like(x)]
         summed = iter(graph.sum(weights, torch.cat(sent, -1)).split([x.shape[-1] for x in sent], -1))
         received = []
         for join, sizes in zip(self.joins, self.sizes, strict=True):
             plain, first, second = next(summed), next(summed), next(summed)
             # p p F - 2 p (p F): one factor of p_i is common to both
-            own = _outer(vectors, _outer(vectors, plain) - 2 * first) @ join.like(plain)
+            own = outer(vectors, outer(vectors, plain) - 2 * first) @ join.like(plain)
             received += (own + second).split(sizes, -1)
         return received
 
@@ -104,8 +104,3 @@ class SecondOrderMessage(EquivariantModule):
         weights = torch.randn((features[0].shape[0], 2, 5, 5), generator=generator, dtype=torch.float64)
         vectors = torch.randn((2, 5, 4), generator=generator, dtype=torch.float64)
         return (features, self.irreps_in), (vectors, VECTOR), (weights, None)
-
-
-def _outer(x: Tensor, y: Tensor) -> Tensor:
-    """All products of the last axes, the second one fastest."""
-    return (x[..., :, None] * y[..., None, :]).flatten(-2)
