@@ -21,7 +21,7 @@ from lorentznet.group.clebsch_gordan import CGPath, self_product_paths, vector_p
 from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps, real_irreps
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.constant import Constant
-from lorentznet.nn.matrix_product import MatrixPlan
+from lorentznet.nn.matrix_product import KnownMatrices, MatrixPlan
 
 
 class _PlannedProduct(EquivariantModule):
@@ -69,13 +69,13 @@ class _PlannedProduct(EquivariantModule):
         self.paths = [path for group in grouped.values() for path in group]
         self.irreps_out = Irreps([(channels, path.out) for path in self.paths])
 
-    def _multiply(self, number: int, x: Tensor, y: Tensor) -> list[Tensor]:
+    def _multiply(self, number: int, x: Tensor, y: Tensor, known: KnownMatrices) -> list[Tensor]:
         factor = self.factors[number]
         if factor is not None:
             return [factor * x * y]
         plan = self.plans[number]
         if plan is not None:
-            return list(plan.multiply(x, y).split(self.sizes[number], -1))
+            return list(plan.multiply(x, y, known).split(self.sizes[number], -1))
         products = outer(x, y)
         return list((products @ self.tables[number].like(products)).split(self.sizes[number], -1))
 
@@ -111,7 +111,8 @@ class SelfProduct(_PlannedProduct):
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """One tensor (channels, ..., dim) per term of ``irreps_out``."""
-        return [z for number, (i, j) in enumerate(self.pairs) for z in self._multiply(number, features[i], features[j])]
+        known: KnownMatrices = {}
+        return [z for number, (i, j) in enumerate(self.pairs) for z in self._multiply(number, features[i], features[j], known)]
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
@@ -135,7 +136,9 @@ class VectorProduct(_PlannedProduct):
 
     def forward(self, features: Sequence[Tensor], vectors: Tensor) -> list[Tensor]:
         """Features (channels, ..., dim) times vectors (..., 4): one tensor per term of ``irreps_out``."""
-        return [z for number, (_, j) in enumerate(self.pairs) for z in self._multiply(number, vectors[None], features[j])]
+        known: KnownMatrices = {}
+        one = vectors[None]
+        return [z for number, (_, j) in enumerate(self.pairs) for z in self._multiply(number, one, features[j], known)]
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:

@@ -3,12 +3,14 @@ r"""Invariants of tensor features, compressed so that none runs away: asinh of b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
 
-from lorentznet.group.irreps import Irrep, Irreps
+from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
 from lorentznet.group.minkowski import minkowski_dot
+from lorentznet.nn.constant import Constant
 from lorentznet.nn.geometric_product import FORM
 from lorentznet.nn.mixing import SCALAR
 from lorentznet.nn.multivector import per_grade
@@ -19,6 +21,13 @@ VECTOR = Irrep(1, 1)
 def time_component(vectors: Tensor, time: Tensor | None) -> Tensor:
     """v.u for vectors (channels, jets, particles, 4), u of each jet (jets, 4) or None in the rest frame."""
     return vectors[..., 0] if time is None else minkowski_dot(vectors, time[:, None])
+
+
+@cache
+def form_signs(irrep: AnyIrrep) -> Constant | None:
+    """Diagonal of the invariant form, shape (dim,), or None where the form is not diagonal, as on ((4,2)+(2,4))."""
+    form = irrep.metric
+    return Constant(form.diagonal()) if torch.equal(form, torch.diag(form.diagonal())) else None
 
 
 def irrep_invariants(features: Sequence[Tensor], irreps: Irreps, time: Tensor | None) -> Tensor:
@@ -42,8 +51,9 @@ def irrep_invariants(features: Sequence[Tensor], irreps: Irreps, time: Tensor | 
         if irrep == SCALAR:
             rows.append(x[..., 0])
             continue
-        metric = irrep.metric.to(x)
-        rows.append(torch.asinh(((x @ metric) * x).sum(-1)))
+        signs = form_signs(irrep)
+        square = ((x @ irrep.metric.to(x)) * x).sum(-1) if signs is None else x.square() @ signs.like(x)
+        rows.append(torch.asinh(square))
         if irrep == VECTOR:
             rows.append(torch.asinh(time_component(x, time)))
     return torch.cat(rows)

@@ -25,6 +25,8 @@ from lorentznet.group.minkowski import METRIC
 from lorentznet.nn.constant import Constant
 
 VECTOR = Irrep(1, 1)
+KnownMatrices = dict[tuple[int, tuple[int, ...]], Tensor]
+"""Matrices of features that take part in several products, by the tensor of components and their shape."""
 _MATRICES: tuple[AnyIrrep, ...] = (IrrepPair(2, 0), Irrep(2, 2))
 
 
@@ -92,20 +94,27 @@ class MatrixPlan:
                         return cls(left_first, left, right, project)
         return None
 
-    def multiply(self, x: Tensor, y: Tensor) -> Tensor:
-        """Outputs (..., outputs) of features x (..., dim a) and y (..., dim b), whose leading axes broadcast."""
+    def multiply(self, x: Tensor, y: Tensor, known: KnownMatrices | None = None) -> Tensor:
+        """Outputs (..., outputs) of features x (..., dim a) and y (..., dim b), whose leading axes broadcast.
+
+        Matrices are looked up in ``known``, and added to it; x and y must outlive it.
+        """
+        known = {} if known is None else known
         first, second = (x, y) if self.left_first else (y, x)
         shape = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])
-        left = _entries(self.left.like(x), first, self.shapes[0])
-        right = _entries(self.right.like(x), second, self.shapes[1])
+        left = _entries(self.left, first, self.shapes[0], known)
+        right = _entries(self.right, second, self.shapes[1], known)
         product = _MatrixProduct.apply(left, right).flatten(2).flatten(0, 1)
         # [outputs, 16] @ [16, K]: the other way round, with rows of a few numbers, takes eight times as long
         return (self.project.like(x) @ product).T.view(*shape, -1)
 
 
-def _entries(table: Tensor, x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Entries first: (rows, columns, ...)."""
-    return (table @ x.reshape(-1, x.shape[-1]).T).view(*shape, *x.shape[:-1])
+def _entries(table: Constant, x: Tensor, shape: tuple[int, ...], known: KnownMatrices) -> Tensor:
+    """Entries first: (rows, columns, ...). A shape tells the table: an irrep is one square matrix, a vector a column or a row."""
+    key = id(x), shape
+    if key not in known:
+        known[key] = (table.like(x) @ x.reshape(-1, x.shape[-1]).T).view(*shape, *x.shape[:-1])
+    return known[key]
 
 
 class _MatrixProduct(torch.autograd.Function):

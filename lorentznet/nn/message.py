@@ -19,6 +19,7 @@ from lorentznet.group.clifford import Multivectors
 from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.cg_product import VectorProduct
+from lorentznet.nn.constant import Constant
 from lorentznet.nn.geometric_product import vector_product
 from lorentznet.nn.graph import ALL_PAIRS, Graph
 
@@ -43,6 +44,11 @@ class CGMessage(EquivariantModule):
         self.irreps_in = irreps
         self.irreps_out = irreps + self.product.irreps_out
         self.dims = [irrep.dim for _, irrep in irreps]
+        self.sizes = [irrep.dim for irrep in self.product.irreps_out.irreps]
+        one = torch.eye(sum(self.dims), dtype=torch.float64).split(self.dims, -1)
+        features = [part.expand(mult, 4, -1, -1) for part, mult in zip(one, irreps.multiplicities, strict=True)]
+        vectors = torch.eye(4, dtype=torch.float64)[:, None].expand(-1, sum(self.dims), -1)
+        self.table = Constant(torch.cat([z[0] for z in self.product(features, vectors)], -1))  # (4, components, outputs)
 
     def forward(
         self, features: Sequence[Tensor], vectors: Tensor, plain: Tensor, directed: Tensor, graph: Graph = ALL_PAIRS
@@ -61,12 +67,13 @@ class CGMessage(EquivariantModule):
         graph
             Who is a neighbour of whom.
         """
-        neighbours = self.product(features, vectors)
-        first = graph.sum(plain, torch.cat(list(features), -1)).split(self.dims, -1)
-        summed = graph.sum(directed, torch.cat([*features, *neighbours], -1))
-        summed = summed.split([*self.dims, *(x.shape[-1] for x in neighbours)], -1)
-        own = self.product(summed[: len(self.dims)], vectors)
-        return [*first, *(here - there for here, there in zip(own, summed[len(self.dims) :], strict=True))]
+        x = torch.cat(list(features), -1)
+        table = self.table.like(x)
+        # p (x) F is linear in F: one matrix for each particle, whatever the channel, and the same for both terms
+        operators = (vectors.flatten(0, 1) @ table.flatten(1)).view(-1, *table.shape[1:])
+        summed, crossed = graph.sum(directed, torch.cat((x, _operate(operators, x)), -1)).split(table.shape[1:], -1)
+        products = _operate(operators, summed) - crossed
+        return [*graph.sum(plain, x).split(self.dims, -1), *products.split(self.sizes, -1)]
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
@@ -80,6 +87,11 @@ class CGMessage(EquivariantModule):
         weights = torch.randn((2, channels, 2, 5, 5), generator=generator, dtype=torch.float64)
         vectors = torch.randn((2, 5, 4), generator=generator, dtype=torch.float64)
         return (features, self.irreps_in), (vectors, Irrep(1, 1)), (weights[0], None), (weights[1], None)
+
+
+def _operate(operators: Tensor, x: Tensor) -> Tensor:
+    """Matrices (jets * particles, components, outputs) on features (channels, jets, particles, components)."""
+    return (x.flatten(1, 2).transpose(0, 1) @ operators).transpose(0, 1).reshape(*x.shape[:-1], -1)
 
 
 class CliffordMessage(EquivariantModule):
