@@ -47,6 +47,25 @@ def quiet_lightning() -> Iterator[None]:
                 logger.setLevel(level)
 
 
+@contextmanager
+def process_group_of_the_block() -> Iterator[None]:
+    """End a process group that was started inside the block.
+
+    Lightning leaves one of gloo to the end of the interpreter, where its threads can still run: the process then dies of
+    ``std::terminate`` after all its work is done. A group that was there before belongs to the caller and stays.
+    """
+    before = _has_process_group()
+    try:
+        yield
+    finally:
+        if _has_process_group() and not before:
+            torch.distributed.destroy_process_group()
+
+
+def _has_process_group() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
 def make_trainer(config: TrainConfig, callbacks: list[Callback]) -> Trainer:
     """A trainer with these settings.
 

@@ -175,12 +175,12 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from lorentznet.train.epochs import EpochRecord
-    from lorentznet.train.lightning_setup import make_trainer, quiet_lightning
+    from lorentznet.train.lightning_setup import make_trainer, process_group_of_the_block, quiet_lightning
     from lorentznet.train.module import JetDataModule, TaggerModule
     from lorentznet.train.slurm import Requeued, RequeueOnSignal, under_slurm
 
     start = _checkpoint_to_resume(folder, train, val) if resume else None
-    with quiet_lightning(), contextlib.ExitStack() as stack:
+    with quiet_lightning(), process_group_of_the_block(), contextlib.ExitStack() as stack:
         record = EpochRecord(folder, config.trainer.patience, console)
         trainer = make_trainer(config, [record, *([RequeueOnSignal(folder)] if under_slurm() else [])])
         device = trainer.strategy.root_device

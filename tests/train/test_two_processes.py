@@ -14,6 +14,7 @@ from lorentznet.train import checkpoint
 
 TWO = """
 import os, signal, sys
+import torch.distributed
 sys.path.insert(0, sys.argv[1])
 from toy_tagger import ToyTagger, register_toy
 from lorentznet.console import Console
@@ -33,6 +34,8 @@ def forward(self, batch):
 
 ToyTagger.forward = forward
 fit(load_config(sys.argv[3]), sys.argv[2], resume="resume" in sys.argv, console=Console())
+if torch.distributed.is_initialized():               # its threads could abort the process at the end of the interpreter
+    sys.exit(f"process {rank} leaves its process group behind")
 """
 
 
