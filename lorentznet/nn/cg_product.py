@@ -86,11 +86,12 @@ def outer(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _multiple_of_identity(table: Tensor) -> float | None:
-    """c if multiplying by a scalar is all that the table does (table = c 1), else None."""
+    """c if multiplying by a scalar is all that the table does (table = c 1, up to the rounding of its entries), else None."""
     if table.shape[0] != table.shape[1]:
         return None
-    factor = float(table[0, 0])
-    return factor if torch.equal(table, factor * torch.eye(table.shape[0], dtype=table.dtype)) else None
+    factor = float(table.diagonal().mean())
+    identity = torch.eye(table.shape[0], dtype=table.dtype)
+    return factor if torch.allclose(table, factor * identity, rtol=0, atol=1e-14) else None
 
 
 def common_multiplicity(irreps: Irreps) -> int:
