@@ -27,8 +27,11 @@ ROOMS = {
     """,
     "taggers": "Tagger cg clifford create describe names part pfn register tagger_class",
     "train": "Prediction TrainConfig fit load load_config load_run_info predict save",
-    "evaluate": "covariance explain explanation foreign intervals invariance metrics paired regression regression_table scores summary",
-    "reports": "explain html invariance page regression roc scores style tagging training",
+    "evaluate": """
+        adapters bootstrap calibration comparison covariance dependence ensemble ensembles evaluation explain explanation foreign
+        intervals invariance irc metrics paired regression regression_table scores summary
+    """,
+    "reports": "calibration dependence explain html invariance page regression roc scores style tagging training",
     "testing": """
         LAYER_CLAUSES TAGGER_CLAUSES assert_equivariant check_alone check_gradients check_infrared check_layer
         check_layer_gradients check_layer_padding check_layer_pure check_padding check_permutation

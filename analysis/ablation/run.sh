@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The ablation: twelve trainings, scores, paired comparison with scalars and vectors alone, table and figure. It may be stopped and
-# started again at any time.
-#   analysis/ablation/run.sh FILE OUT [--only PATTERN ...]
+# An ablation: trainings, scores, paired comparison with the smallest set of features, table and figure. It may be stopped and started
+# again at any time.
+#   analysis/ablation/run.sh irreps|grades FILE OUT [--only PATTERN ...]
+# irreps: of a Clebsch-Gordan tagger (irreps.yaml); grades: of a Clifford tagger (grades.yaml)
 # FILE: the first 100,000 rows or more of the training file of the top-tagging reference set, as ROOT or HDF5
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-exec "$here/../landscape/run.sh" "$1" "$2" --study "$here/study.yaml" "${@:3}"
+exec "$here/../landscape/run.sh" "$2" "$3" --study "$here/$1.yaml" "${@:4}"

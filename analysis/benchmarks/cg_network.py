@@ -47,7 +47,7 @@ VECTORS = {"irreps": "12x(0,0)+4x(1,1)"}
 
 def lgn_beside_the_oracle(repeats: int) -> dict[str, float]:
     """Time and memory of a step of `lgn` and of its oracle, and of `tiny`."""
-    oracle, batch = load_oracle(), jets_of(JETS, PARTICLES)
+    oracle, batch = load_oracle("complex_lgn"), jets_of(JETS, PARTICLES)
     fast = taggers.create("cg", "lgn", seed=0)
     tiny = taggers.create("cg", "tiny", seed=0, **VECTORS)
     slow = Behind(oracle.ComplexLGN.of(fast.network))

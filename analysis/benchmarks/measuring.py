@@ -1,4 +1,4 @@
-"""What the benchmarks of networks share: jets, training steps, CPU time, peak memory, fits, a plain transformer, and the oracle."""
+"""What the benchmarks of networks share: jets, training steps, CPU time, peak memory, fits, a plain transformer, and the oracles."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from lorentznet.data.batch import JetBatch
 from lorentznet.nn.frame import FrameConditioner, to_dense
 from lorentznet.testing import toy_jets
 
-ORACLE = Path(__file__).parents[2] / "tests" / "oracles" / "complex_lgn.py"
+ORACLES = Path(__file__).parents[2] / "tests" / "oracles"
 
 
-def load_oracle(path: Path = ORACLE) -> Any:
-    """The module with the complex oracle, which is no part of the package."""
+def load_oracle(name: str) -> Any:
+    """A module with a slow network of the tests, which is no part of the package."""
+    path = ORACLES / f"{name}.py"
     if not path.is_file():
-        raise SystemExit(f"cg_network.py: the complex oracle {path} is missing: run the benchmark from a checkout with its tests")
-    spec = importlib.util.spec_from_file_location("complex_lgn", path)
+        raise SystemExit(
+            f"{Path(sys.argv[0]).name}: the oracle {path} is missing: run the benchmark from a checkout with its tests"
+        )
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["complex_lgn"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -42,18 +45,18 @@ def jets_of(number: int, particles: int, seed: int = 0) -> JetBatch:
     for jet, count in zip(drawn.p4.split(drawn.counts.tolist()), drawn.counts.tolist(), strict=True):
         if count < particles:
             raise SystemExit(
-                f"cg_network.py: a toy jet has {count} particles, {particles} are wanted: take another seed than {seed}"
+                f"{Path(sys.argv[0]).name}: a toy jet has {count} particles, {particles} are wanted: take another seed than {seed}"
             )
         kept.append(jet[jet[:, 0].argsort(descending=True)[:particles]])
     return JetBatch.from_arrays(torch.cat(kept), [particles] * number, y=drawn.y)
 
 
 class Behind(nn.Module):
-    """A network behind the front end of the package, as in its taggers."""
+    """A network behind a front end of the package, as in its taggers."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, frame: FrameConditioner | None = None) -> None:
         super().__init__()
-        self.frame, self.network = FrameConditioner(), network
+        self.frame, self.network = frame or FrameConditioner(), network
 
     def forward(self, batch: JetBatch) -> Tensor:
         """Logits."""

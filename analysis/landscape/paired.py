@@ -11,23 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lorentznet.evaluate.paired import placements
+from lorentznet.evaluate import bootstrap
+from lorentznet.evaluate.paired import placement_difference, placements
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-REPLICAS = 200
-"""Bootstrap samples of the test jets, the same for every tagger."""
 QUANTILES = (0.15865, 0.84135)
 
 
 def area(signal: Bools, scores: Sequence[Floats], others: Sequence[Floats] = ()) -> tuple[float, float]:
     """Mean area under the curve, or its difference to that of other scores, and the error from the finite number of test jets."""
-    placed = _mean_placements(signal, scores)
-    if others:
-        placed = placed - _mean_placements(signal, others)
-    parts = placed[signal], placed[~signal]
-    return float(parts[0].mean()), float(np.sqrt(sum(part.var(ddof=1) / len(part) for part in parts)))
+    before = _mean_placements(signal, others) if others else np.zeros(len(signal))
+    found = placement_difference(signal, before, _mean_placements(signal, scores), np.ones(len(signal)))
+    return found.value, found.error
 
 
 def _mean_placements(signal: Bools, scores: Sequence[Floats]) -> Floats:
@@ -38,20 +35,9 @@ def _mean_placements(signal: Bools, scores: Sequence[Floats]) -> Floats:
 
 
 def rejections(signal: Bools, scores: Sequence[Floats], efficiencies: Sequence[float], seed: int = 1) -> Floats:
-    """Mean background rejections over the seeds, for the sample (first) and its replicas, shape (efficiencies, 1 + REPLICAS)."""
-    weights = np.random.default_rng(seed).poisson(1.0, (REPLICAS + 1, len(signal))).astype(np.float32)
-    weights[0] = 1.0
-    rows, total = np.arange(len(weights)), np.zeros((len(efficiencies), len(weights)))
-    for z in scores:
-        order = np.argsort(-z, kind="stable")
-        ordered, is_signal = weights[:, order], signal[order]
-        passed = np.cumsum(ordered * is_signal, axis=1, dtype=np.float64)
-        background = np.cumsum(ordered * ~is_signal, axis=1, dtype=np.float64)
-        for number, efficiency in enumerate(efficiencies):
-            threshold = (passed < efficiency * passed[:, -1:]).sum(axis=1)  # the jet that reaches the efficiency
-            total[number] += background[:, -1] / np.maximum(background[rows, threshold], 1.0)
-    result: Floats = total / len(scores)
-    return result
+    """Mean background rejections over the seeds, for the sample (first) and its replicas, shape (efficiencies, 1 + replicas)."""
+    mean: Floats = bootstrap.rejections(signal, scores, efficiencies, seed=seed).mean(axis=0)
+    return mean
 
 
 def compare(signal: Bools, scores: Sequence[Floats], others: Sequence[Floats], efficiencies: Sequence[float]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from paired import area, compare
 from lorentznet.console import Console
 from lorentznet.errors import DataError
 from lorentznet.evaluate import metrics
+from lorentznet.evaluate.ensembles import over_members
+from lorentznet.evaluate.intervals import Estimate
 from lorentznet.evaluate.scores import ScoreTable
 from lorentznet.evaluate.tables import write_json
 from lorentznet.train.checkpoint import load_run_info
@@ -133,23 +135,9 @@ def _numbers(jets: ScoreTable, scores: Sequence[Any]) -> dict[str, Any]:
 
 
 def _over_seeds(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean, median and spread of a quantity over the seeds; None, which is infinity, stays None.
-
-    The test jets are the same for all seeds, so that the interval is no shorter for their mean.
-    """
-    values = [np.inf if estimate["value"] is None else estimate["value"] for estimate in found]
-    mean: dict[str, Any] = {
-        key: float(np.mean([np.inf if estimate[key] is None else estimate[key] for estimate in found]))
-        for key in ("value", "low", "high")
-    }
-    finite = bool(np.isfinite(values).all())
-    mean |= {
-        "median": float(np.median(values)),
-        "seed_std": float(np.std(values, ddof=1)) if finite and len(values) > 1 else None,
-    }
-    if "survivors" in found[0]:
-        mean["survivors"] = float(np.mean([estimate["survivors"] for estimate in found]))
-    return {key: None if value == np.inf else value for key, value in mean.items()} | {"values": [e["value"] for e in found]}
+    """Mean, median and spread of a quantity over the seeds."""
+    numbers = over_members([Estimate.from_dict(dict(estimate)) for estimate in found])
+    return {"seed_std" if key == "spread" else key: value for key, value in numbers.items()}
 
 
 def _metrics(jets: ScoreTable, log_odds: Any) -> dict[str, dict[str, Any]]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import glob
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lorentznet.console import Console
-from lorentznet.errors import ConfigError
+from lorentznet.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
+    from lorentznet.evaluate.ensembles import Ensemble
     from lorentznet.evaluate.scores import ScoreTable
 
-HELP = "compute AUC, accuracy and background rejection with intervals, and draw ROC and scores; of regressions the resolution"
+HELP = (
+    "compute AUC, background rejection, calibration and more with intervals, compare taggers, draw; of regressions the resolution"
+)
 EXAMPLE = "lorentznet evaluate scores/cg.root scores/clifford.root --out evaluation"
 
 
@@ -22,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``lorentznet evaluate``."""
     parser.add_argument(
         "scores",
-        nargs="+",
+        nargs="*",
         metavar="SCORES",
         help="files of 'lorentznet predict', or others: ROOT, Parquet, npz or CSV with labels",
     )
@@ -34,6 +38,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[0.3, 0.5],
         metavar="E",
         help="where to give the background rejection (default: 0.3 0.5)",
+    )
+    parser.add_argument(
+        "--background-efficiency",
+        type=float,
+        nargs="+",
+        default=[0.01, 0.001],
+        metavar="E",
+        help="where to give the signal efficiency (default: 0.01 0.001)",
+    )
+    parser.add_argument(
+        "--ensemble",
+        action="append",
+        default=[],
+        metavar="NAME=PATTERN",
+        help="trainings of one tagger, score files or taggers among SCORES, e.g. 'cg=scores/cg-seed*.root': each alone, and together "
+        "by the mean and the median of their logits; may be repeated",
+    )
+    parser.add_argument(
+        "--calibrate",
+        nargs="+",
+        default=[],
+        metavar="SCORES",
+        help="scores of other jets by the same taggers, to which a temperature is fitted",
+    )
+    parser.add_argument(
+        "--observers",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="along which to give efficiencies (default: pT, eta, mass, particles)",
+    )
+    parser.add_argument("--baseline", metavar="NAME", help="the tagger that others are compared with (default: the first)")
+    parser.add_argument(
+        "--intervals",
+        choices=("jeffreys", "clopper-pearson"),
+        default="jeffreys",
+        help="of counts: on average of the stated content, or never less (default: %(default)s)",
     )
     others = parser.add_argument_group("score files of other programs")
     others.add_argument("--label", metavar="COLUMN", help="column with the class of each jet (default: label)")
@@ -53,10 +94,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> None:
     """Read, evaluate, write, and print the table of results."""
-    for value in args.signal_efficiency:
-        if not 0 < value <= 1:
-            raise ConfigError(f"--signal-efficiency {value:g}: must be above 0 and at most 1")
-    from lorentznet.evaluate.foreign import read_scores
+    for option in ("signal_efficiency", "background_efficiency"):
+        for value in getattr(args, option):
+            if not 0 < value <= 1:
+                raise ConfigError(f"--{option.replace('_', '-')} {value:g}: must be above 0 and at most 1")
+    if not args.scores and not args.ensemble:
+        raise ConfigError("no score files: give some, or --ensemble NAME=PATTERN")
     from lorentznet.evaluate.regression_table import is_regression
     from lorentznet.evaluate.summary import evaluate
     from lorentznet.reports.tagging import write_evaluation
@@ -71,17 +114,80 @@ def run(args: argparse.Namespace, console: Console) -> None:
             )
         _evaluate_regressions(regressions, args, console)
         return
-    found: list[tuple[str, ScoreTable]] = []
-    for word in words:
-        found += [(word, table) for table in read_scores(word, args.label, args.columns, args.kind, args.classes)]
-    tables = _with_own_names(found)
-    evaluation = evaluate(tables, [word for word, _ in found], args.signal_efficiency)
+    found = _with_own_names(_read(words, args))
+    together = _ensembles(found, args)
+    tables = [table for _, table in found] + [ensemble.table for ensemble in together.values()]
+    names = [table.name for table in tables]
+    if args.baseline and args.baseline not in names:
+        raise ConfigError(f"--baseline {args.baseline}: no such tagger; {nearest(args.baseline, names)}")
+    evaluation = evaluate(
+        tables,
+        [word for word, _ in found] + [f"--ensemble {name}" for name in together],
+        args.signal_efficiency,
+        args.background_efficiency,
+        observers=args.observers,
+        calibrate=_calibrations(tables, args),
+        baseline=args.baseline,
+        method=args.intervals,
+    )
+    if together:
+        evaluation.numbers["ensembles"] = {name: ensemble.numbers for name, ensemble in together.items()}
     evaluation.numbers["command"] = args.command_line
     for name, tagger in evaluation.taggers.items():
         for line in _remarks(name, tagger):
             console.say(line)
     write_evaluation(evaluation, args.out)
     console.result(evaluation.table())
+
+
+def _read(words: Iterable[str], args: argparse.Namespace) -> list[tuple[str, ScoreTable]]:
+    """All taggers in the files, each with its file."""
+    from lorentznet.evaluate.foreign import read_scores
+
+    return [(word, table) for word in words for table in read_scores(word, args.label, args.columns, args.kind, args.classes)]
+
+
+def _ensembles(found: list[tuple[str, ScoreTable]], args: argparse.Namespace) -> dict[str, Ensemble]:
+    """The ensembles asked for: of files, or of the taggers that were read already."""
+    from lorentznet.evaluate.ensembles import ensemble
+
+    together: dict[str, Ensemble] = {}
+    for word in args.ensemble:
+        name, equals, pattern = word.partition("=")
+        if not (name and equals and pattern):
+            raise ConfigError(f"--ensemble {word}: give a name and a pattern, e.g. cg='scores/cg-seed*.root'")
+        if name in together:
+            raise ConfigError(f"--ensemble {name}: is given twice; name the ensembles differently")
+        paths = [path for path in _expanded([pattern]) if Path(path).exists()]
+        members = (
+            _with_own_names(_read(paths, args)) if paths else [(w, t) for w, t in found if fnmatch.fnmatchcase(t.name, pattern)]
+        )
+        if not members:
+            known = [table.name for _, table in found]
+            raise ConfigError(
+                f"--ensemble {word}: no file and no tagger is called so{'; ' + nearest(pattern, known) if known else ''}"
+            )
+        tables, files = [table for _, table in members], [word for word, _ in members]
+        sources = files if len(set(files)) == len(files) else [f"{file}: {table.name}" for file, table in members]
+        together[name] = ensemble(tables, name, args.signal_efficiency, sources, args.intervals)
+    return together
+
+
+def _calibrations(tables: list[ScoreTable], args: argparse.Namespace) -> dict[str, ScoreTable]:
+    """Tagger -> its scores of the jets that temperatures are fitted to."""
+    import numpy as np
+
+    known = {table.name: table for table in tables}
+    chosen: dict[str, ScoreTable] = {}
+    for word, table in _with_own_names(_read(_expanded(args.calibrate), args)):
+        if table.name not in known:
+            raise ConfigError(
+                f"--calibrate {word}: holds scores of '{table.name}', which is not evaluated; {nearest(table.name, known)}"
+            )
+        if np.array_equal(table.logits, known[table.name].logits):
+            raise ConfigError(f"--calibrate {word}: these are the scores that are evaluated; give those of other jets")
+        chosen[table.name] = table
+    return chosen
 
 
 def _evaluate_regressions(words: list[str], args: argparse.Namespace, console: Console) -> None:
@@ -104,13 +210,14 @@ def _expanded(words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(expanded))
 
 
-def _with_own_names(found: list[tuple[str, ScoreTable]]) -> list[ScoreTable]:
+def _with_own_names(found: list[tuple[str, ScoreTable]]) -> list[tuple[str, ScoreTable]]:
     """Tables whose names differ: those that share one are called after their file too."""
     from dataclasses import replace
 
     names = [table.name for _, table in found]
     return [
-        replace(table, name=f"{Path(word).stem}: {table.name}") if names.count(table.name) > 1 else table for word, table in found
+        (word, replace(table, name=f"{Path(word).stem}: {table.name}") if names.count(table.name) > 1 else table)
+        for word, table in found
     ]
 
 

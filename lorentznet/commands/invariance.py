@@ -11,10 +11,13 @@ from lorentznet.console import Console
 from lorentznet.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from lorentznet.evaluate.invariance_result import InvarianceResult
 
-HELP = "measure how invariant trained taggers are under boosts and rotations; how covariant, where they predict momenta"
-EXAMPLE = "lorentznet invariance runs/cg/best.ckpt runs/clifford/best.ckpt jets.root#test --out invariance"
+HELP = "measure how invariant trained taggers are, under boosts and otherwise; how covariant, where they predict momenta"
+ONNX = ".onnx"
+EXAMPLE = "lorentznet invariance runs/cg/best.ckpt model.onnx jets.root#test --out invariance"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoints",
         nargs="+",
         metavar="CHECKPOINT",
-        help="checkpoint (.ckpt), folder of a training, or name of pretrained weights",
+        help="checkpoint (.ckpt), folder of a training, name of pretrained weights, or ONNX file of momenta and mask",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="jets: PATH[:TREE][#ROWS], e.g. jets.root#test")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for invariance.json, .csv and figures")
     parser.add_argument(
-        "--jets", type=int, default=1000, metavar="N", help="jets, evenly spaced over the files (default: %(default)s)"
+        "--jets", type=int, default=500, metavar="N", help="jets, evenly spaced over the files (default: %(default)s)"
     )
     parser.add_argument("--card", type=Path, metavar="CARD", help="dataset card (default: the one beside the file)")
     parser.add_argument(
@@ -39,7 +42,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=["float32", "float64"],
         metavar="DTYPE",
-        help="precision of the network: float32, float64, bfloat16 (default: float32 float64)",
+        help="precision of the network: float32, float64, bfloat16, autocast (default: float32 float64)",
+    )
+    parser.add_argument("--gammas", nargs="+", type=float, metavar="GAMMA", help="boost factors (default: 1.01 ... 10000)")
+    parser.add_argument(
+        "--transformations",
+        nargs="+",
+        metavar="NAME",
+        help="what is done to the jets: boost, boost_z, boost_transverse, rotation, reflection, permutation, padding, company "
+        "(default: all)",
+    )
+    parser.add_argument(
+        "--parts",
+        nargs="*",
+        metavar="PART",
+        help="what is measured besides: layers, irc; nothing, if none is named (default: both)",
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the random frames (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:K (default: %(default)s)")
@@ -48,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> None:
     """Scan, write, draw, and print the table."""
     from lorentznet import files
-    from lorentznet.evaluate import covariance, invariance
+    from lorentznet.evaluate import adapters, covariance, invariance
     from lorentznet.evaluate.invariance_result import InvarianceResult
     from lorentznet.train import pretrained
     from lorentznet.train.checkpoint import load
@@ -70,7 +87,10 @@ def run(args: argparse.Namespace, console: Console) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"two checkpoints are named '{name}'; tell them apart by --name, once for each checkpoint")
-    taggers = {name: load(word) for name, word in zip(names, checkpoints, strict=True)}
+    taggers = {
+        name: adapters.OnnxTagger(word) if word.endswith(ONNX) else load(word)
+        for name, word in zip(names, checkpoints, strict=True)
+    }
     device = select_device(args.device)
     table = invariance.draw(jets, args.jets, args.card)
     files.make_folder(args.out)  # before the scan, which takes its time
@@ -82,13 +102,18 @@ def run(args: argparse.Namespace, console: Console) -> None:
         console.result(found.table())
     if len(momenta) == len(taggers):
         return
+    asked = {
+        key: tuple(getattr(args, key))
+        for key in ("dtypes", "gammas", "transformations", "parts")
+        if getattr(args, key) is not None
+    }
     results = []
     for name, tagger in ((name, tagger) for name, tagger in taggers.items() if name not in momenta):
-        steps = invariance.measurements(dtypes=args.dtypes)
+        steps = invariance.measurements(**asked)
         with console.progress(f"seeing {len(table)} jets from other frames, {name}", steps) as advance:
             results.append(
                 invariance.scan(
-                    tagger, table, dtypes=args.dtypes, jets=args.jets, seed=args.seed, device=device, progress=advance, name=name
+                    tagger, table, jets=args.jets, seed=args.seed, device=device, progress=advance, name=name, **asked
                 )
             )
     result = InvarianceResult.merged(results)
@@ -98,9 +123,9 @@ def run(args: argparse.Namespace, console: Console) -> None:
 
 
 def is_checkpoint(word: str) -> bool:
-    """True for the name of a checkpoint file, for a folder that holds one, and for a word that can only be meant as a name of weights."""
+    """True for the name of a checkpoint or ONNX file, for a folder with a checkpoint, and for what can only be a name of weights."""
     path = Path(word)
-    if path.suffix in (".ckpt", ".safetensors") or any((path / name).exists() for name in ("best.ckpt", "run.json")):
+    if path.suffix in (".ckpt", ".safetensors", ONNX) or any((path / name).exists() for name in ("best.ckpt", "run.json")):
         return True
     return word != "sample" and not path.exists() and re.fullmatch(r"[\w-]+", word) is not None  # no suffix, and no such file
 
@@ -109,6 +134,8 @@ def name_of(word: str) -> str:
     """The name of a training: what its ``run.json`` says, else the name of its folder or file."""
     from lorentznet.train.checkpoint import load_run_info, locate
 
+    if word.endswith(ONNX):
+        return Path(word).stem
     path = locate(word)
     try:
         name = load_run_info(path).get("name")
@@ -118,16 +145,27 @@ def name_of(word: str) -> str:
 
 
 def draw(result: InvarianceResult, out: Path) -> list[Path]:
-    """One figure for each tagger and transformation with a gamma, as PNG and PDF."""
+    """Figures as PNG and PDF: for each tagger its boosts and layers, and for all together soft and collinear emissions."""
+    from lorentznet.evaluate.invariance_tables import scanned
+    from lorentznet.evaluate.invariance_words import LAYER_JETS
     from lorentznet.reports import invariance, style, words
 
-    numbers = result.to_dict()["taggers"]
-    limits = invariance.limits_of(numbers.values())
+    taggers = result.to_dict()["taggers"]
+    limits = invariance.limits_of(taggers.values())
     paths = []
-    for name, tagger in numbers.items():
-        for transformation in invariance.scanned(tagger):
-            with style.style():
-                note = words.scanned_jets(tagger)
-                ax = invariance.draw(tagger, transformation, title=name, note=note, limits=limits)
-                paths += style.save(ax, out / f"{name}_{transformation}")
+
+    def save(ax: Axes, stem: str) -> None:
+        with style.style():
+            paths.extend(style.save(ax, out / stem))
+
+    for name, numbers in taggers.items():
+        note = words.scanned_jets(numbers)
+        for transformation in scanned(numbers):
+            ax = invariance.draw(numbers, transformation, title=name, note=note, limits=limits)
+            save(ax, f"{name}_{transformation}")
+        if numbers["layers"]:
+            save(invariance.draw_layers(numbers, title=name, note=words.scanned_jets(numbers, LAYER_JETS)), f"{name}_layers")
+    emitting = {name: numbers for name, numbers in taggers.items() if numbers["irc"]}
+    for kind in invariance.EMISSIONS if emitting else ():
+        save(invariance.draw_emissions(emitting, kind, note=words.scanned_jets(next(iter(emitting.values())))), f"irc_{kind}")
     return paths

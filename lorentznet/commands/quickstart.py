@@ -22,8 +22,8 @@ EXAMPLE = "lorentznet quickstart --out runs/quickstart"
 TAGGERS = ("cg", "clifford")
 FEWEST_JETS = 200
 """With fewer, a class may be missing from a split."""
-BOOSTED_JETS = 200
-"""Jets that are boosted: every one of them is scored some fifty times by each tagger, and an rms needs no more."""
+BOOSTED_JETS = 100
+"""Jets that are boosted: every one of them is scored some 140 times by each tagger, and an rms needs no more."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,12 +9,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
+    "adapters",
+    "bootstrap",
+    "calibration",
+    "comparison",
     "covariance",
+    "dependence",
+    "ensemble",
+    "ensembles",
+    "evaluation",
     "explain",
     "explanation",
     "foreign",
     "intervals",
     "invariance",
+    "irc",
     "metrics",
     "paired",
     "regression",
@@ -25,12 +34,20 @@ __all__ = [
 
 if TYPE_CHECKING:
     from lorentznet.evaluate import (
+        adapters,
+        bootstrap,
+        calibration,
+        comparison,
         covariance,
+        dependence,
+        ensembles,
+        evaluation,
         explain,
         explanation,
         foreign,
         intervals,
         invariance,
+        irc,
         metrics,
         paired,
         regression,
@@ -38,9 +55,12 @@ if TYPE_CHECKING:
         scores,
         summary,
     )
+    from lorentznet.evaluate.ensembles import ensemble
 
 
 def __getattr__(name: str) -> Any:
+    if name == "ensemble":
+        return importlib.import_module("lorentznet.evaluate.ensembles").ensemble
     if name in __all__:
         return importlib.import_module(f"lorentznet.evaluate.{name}")
     raise AttributeError(f"module 'lorentznet.evaluate' has no attribute '{name}'")

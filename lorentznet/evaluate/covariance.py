@@ -23,10 +23,11 @@ import torch
 
 from lorentznet import files
 from lorentznet.errors import ConfigError
-from lorentznet.evaluate.invariance import CONDITIONINGS, DTYPES, GAMMAS, evenly_spaced, transformed
-from lorentznet.evaluate.invariance_result import gamma_key, mode_name
+from lorentznet.evaluate.invariance import GAMMAS, evenly_spaced
+from lorentznet.evaluate.invariance_words import gamma_key, mode_name
+from lorentznet.evaluate.measured import CONDITIONINGS, DTYPES
 from lorentznet.evaluate.tables import write_rows
-from lorentznet.evaluate.transformations import TRANSFORMATIONS, WITHOUT_GAMMA, inverse
+from lorentznet.evaluate.transformations import TRANSFORMATIONS, WITHOUT_GAMMA, inverse, transformed
 
 if TYPE_CHECKING:
     from lorentznet.data.batch import JetBatch

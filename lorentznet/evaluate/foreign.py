@@ -67,15 +67,9 @@ def read_scores(
         raise DataError(f"{path}: not a score file; they end in {', '.join(SUFFIXES)}")
     if path.suffix.lower() in (".h5", ".hdf5"):
         return [ScoreTable.read(path)]
-    columns = _read(path, tree)
-    if (
-        label is None
-        and not scores
-        and {"jet_id", "label"} <= columns.keys()
-        and any(name.startswith("logit_") for name in columns)
-    ):
+    if label is None and not scores and tree in (None, TREE) and _written_by_predict(path):
         return [ScoreTable.read(path)]
-    return _tables(path, columns, label or "label", scores, kind, classes)
+    return _tables(path, _read(path, tree), label or "label", scores, kind, classes)
 
 
 def _split(word: str) -> tuple[Path, str | None]:

@@ -1,15 +1,16 @@
 """Values with their intervals.
 
 All intervals are central and hold 68.27 % of probability (one standard deviation of a normal distribution) unless another level
-is asked for. Counting experiments get Clopper-Pearson intervals, weighted ones with *effective* counts: a fraction f with
-variance V is as uncertain as f n_eff successes in n_eff = f (1 - f) / V unweighted trials.
+is asked for. Counting experiments get Jeffreys' intervals, whose coverage, averaged over the unknown probability, is the level;
+that of Clopper-Pearson's, which can be asked for, is never below it and far above it for few counts. Weighted ones take *effective*
+counts: a fraction f with variance V is as uncertain as f n_eff successes in n_eff = f (1 - f) / V unweighted trials.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,8 @@ from scipy import special
 
 LEVEL = float(special.erf(math.sqrt(0.5)))
 """Probability content of an interval: that of one standard deviation, 68.27 %."""
+Method = Literal["jeffreys", "clopper-pearson"]
+"""How the interval of a count is made."""
 
 
 @dataclass(frozen=True)
@@ -127,10 +130,76 @@ def clopper_pearson(
     return low, high
 
 
-def fraction_interval(
-    fraction: ArrayLike, variance: ArrayLike, trials: float, level: float = LEVEL
+def jeffreys(passed: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Central interval of a probability from a count, that covers ``level`` on average and not at least.
+
+    The limits are quantiles of the beta distribution with parameters passed + 1/2 and failed + 1/2, the posterior of Jeffreys' prior.
+    With nothing passed ``low`` is 0 and ``high`` the limit of Clopper and Pearson; with everything passed the same is mirrored.
+
+    Parameters
+    ----------
+    passed, trials
+        Counts, 0 <= passed <= trials, of any common shape; they need not be whole.
+    level
+        Probability content.
+
+    Returns
+    -------
+    low, high
+        Limits, of the same shape.
+
+    References
+    ----------
+    L. D. Brown, T. T. Cai, A. DasGupta, Statist. Sci. 16 (2001) 101, section 3.1.1.
+
+    Examples
+    --------
+    >>> low, high = jeffreys(4, 100)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.0247, 0.0644)
+    """
+    passed, trials = np.broadcast_arrays(np.asarray(passed, np.float64), np.asarray(trials, np.float64))
+    tail = (1 - level) / 2
+    failed = np.maximum(trials - passed, 0.0)
+    low, high = (special.betaincinv(np.maximum(passed, 0.0) + 0.5, failed + 0.5, part) for part in (tail, 1 - tail))
+    lowest, highest = clopper_pearson(passed, trials, level)
+    edge = (passed <= 0) | (failed <= 0)
+    return np.where(edge, lowest, low), np.where(edge, highest, high)
+
+
+def count_interval(
+    passed: ArrayLike, trials: ArrayLike, level: float = LEVEL, method: Method = "jeffreys"
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Clopper-Pearson interval of a fraction of weights with the given variance.
+    """:func:`jeffreys` or :func:`clopper_pearson`."""
+    return (jeffreys if method == "jeffreys" else clopper_pearson)(passed, trials, level)
+
+
+def fraction_variance(fraction: ArrayLike, passing: ArrayLike, failing: ArrayLike, total: ArrayLike) -> NDArray[np.float64]:
+    r"""Variance of a fraction f of weights.
+
+    .. math:: V = \frac{(1-f)^2 \sum_{pass} w^2 + f^2 \sum_{fail} w^2}{(\sum w)^2}
+
+    which is the binomial variance where all weights are equal.
+
+    Parameters
+    ----------
+    fraction, passing, failing, total
+        f, the sums of squared weights of what passes and fails, and the sum of all weights.
+
+    Examples
+    --------
+    >>> float(fraction_variance(0.25, 25, 75, 100)) == 0.25 * 0.75 / 100
+    True
+    """
+    f, squares, rest, weight = (np.asarray(values, np.float64) for values in (fraction, passing, failing, total))
+    variance: NDArray[np.float64] = ((1 - f) ** 2 * squares + f**2 * np.maximum(rest, 0.0)) / weight**2
+    return variance
+
+
+def fraction_interval(
+    fraction: ArrayLike, variance: ArrayLike, trials: ArrayLike, level: float = LEVEL, method: Method = "jeffreys"
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Interval of a fraction of weights with the given variance.
 
     Parameters
     ----------
@@ -139,12 +208,14 @@ def fraction_interval(
     trials
         Effective number of jets (sum w)^2 / sum w^2, used where V vanishes (nothing or everything passed); elsewhere the
         effective number is f (1 - f) / V.
+    level, method
+        Probability content, and the interval that takes these counts.
     """
     fraction, variance = np.broadcast_arrays(np.asarray(fraction, np.float64), np.asarray(variance, np.float64))
     spread = fraction * (1 - fraction)
     known = (variance > 0) & (spread > 0)
     effective = np.where(known, spread / np.where(known, variance, 1.0), trials)
-    return clopper_pearson(fraction * effective, effective, level)
+    return count_interval(fraction * effective, effective, level, method)
 
 
 def normal_on_logit_scale(value: float, error: float, trials: float, level: float = LEVEL) -> tuple[float, float]:

@@ -8,33 +8,43 @@ both logits being taken in the same mode: with the float64 rest-frame front end 
 network in float32 or float64. Momenta are transformed in extended precision and rounded to float64, and reference vectors (beams,
 time) are transformed along: what is left is the error of finite precision and any breaking of the symmetry. The *floor* is the part
 that no network can avoid: the rounded momenta are taken back in extended precision and given to the float64 tagger.
+
+Measured in the same way is what must not matter besides (the order of the particles, padding, other jets of the batch:
+:mod:`~lorentznet.evaluate.rearrangements`), which layer breaks what (:mod:`~lorentznet.evaluate.invariance_layers`), and whether the
+logit is infrared and collinear safe (:mod:`~lorentznet.evaluate.irc`). Where the jets have labels it is also said how well the
+transformed ones are told apart.
 """
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from lorentznet.data.batch import JetBatch
-from lorentznet.errors import ConfigError, DataError, nearest
-from lorentznet.evaluate.invariance_result import Change, InvarianceResult, TaggerInvariance, gamma_key
-from lorentznet.evaluate.transformations import TRANSFORMATIONS, WITHOUT_GAMMA, Matrices, inverse
+from lorentznet.errors import ConfigError, nearest
+from lorentznet.evaluate import invariance_layers, irc
+from lorentznet.evaluate.invariance_result import InvarianceResult, TaggerInvariance
+from lorentznet.evaluate.invariance_words import gamma_key
+from lorentznet.evaluate.measured import CONDITIONINGS, PRECISIONS, Measured, change, separate
+from lorentznet.evaluate.rearrangements import PADDED, REARRANGEMENTS, longer_jet, permuted
+from lorentznet.evaluate.transformations import TRANSFORMATIONS, WITHOUT_GAMMA, inverse, transformed
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lorentznet.data.card import CardLike
     from lorentznet.data.loading import Words
     from lorentznet.data.table import JetTable
+    from lorentznet.evaluate.invariance_points import Mode
     from lorentznet.taggers.base import Tagger
 
-GAMMAS = (1.1, 2.0, 10.0, 100.0, 1000.0)
-DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
-CONDITIONINGS = ("frame", "lab")
+GAMMAS = (1.01, 1.1, 2.0, 10.0, 100.0, 1000.0, 10_000.0)
+EVERYTHING = (*TRANSFORMATIONS, *REARRANGEMENTS)
+PARTS = ("layers", "irc")
+"""What is measured besides transformations and rearrangements."""
 RUNS = 20
 """Stretches of rows that :func:`draw` takes from a file."""
 
@@ -43,7 +53,7 @@ def scan(
     tagger: Tagger,
     jets_in: JetTable | JetBatch,
     gammas: Sequence[float] = GAMMAS,
-    transformations: Sequence[str] = ("boost", "boost_z", "rotation"),
+    transformations: Sequence[str] = EVERYTHING,
     dtypes: Sequence[str] = ("float32", "float64"),
     conditionings: Sequence[str] = CONDITIONINGS,
     jets: int = 1000,
@@ -52,21 +62,24 @@ def scan(
     progress: Callable[[int], None] | None = None,
     name: str | None = None,
     chunk: int | None = None,
+    parts: Sequence[str] = PARTS,
 ) -> InvarianceResult:
-    """Change of the logit of a trained tagger under random Lorentz transforms.
+    """Change of the logit of a trained tagger under random Lorentz transforms, and what else must not matter to it.
 
     Parameters
     ----------
     tagger
-        Any tagger; it is left as it is (a copy is measured, in eval mode).
+        Any tagger; it is left as it is (a copy is measured, in eval mode). Other networks become one by
+        :mod:`lorentznet.evaluate.adapters`.
     jets_in
         Jets as a table or batch, float64 GeV.
     gammas
         Boost factors, each at least 1.
     transformations
-        Names out of :data:`~lorentznet.evaluate.transformations.TRANSFORMATIONS`.
+        Names out of :data:`~lorentznet.evaluate.transformations.TRANSFORMATIONS` and
+        :data:`~lorentznet.evaluate.rearrangements.REARRANGEMENTS`.
     dtypes
-        Precision of the network: ``"float32"``, ``"float64"``, ``"bfloat16"``.
+        Precision of the network: ``"float32"``, ``"float64"``, ``"bfloat16"``, or ``"autocast"``: float32 under torch's bfloat16 autocast.
     conditionings
         ``"frame"``: float64 front end, then the network in its dtype; ``"lab"``: no rest frame, everything in that dtype. A
         tagger without such a switch has one mode only, which is called ``"lab"``.
@@ -82,6 +95,8 @@ def scan(
         Name of the tagger in the result; its registered name if None.
     chunk
         Jets in one call of the tagger; if None few on a CPU, so that they stay in its cache, and many elsewhere.
+    parts
+        Any of ``"layers"`` and ``"irc"``.
 
     Returns
     -------
@@ -91,14 +106,15 @@ def scan(
     Raises
     ------
     ConfigError
-        For an unknown transformation, dtype or conditioning, or a gamma below 1.
+        For an unknown transformation, dtype, conditioning or part, or a gamma below 1.
     DataError
         If the logit does not differ between the jets, so that there is no unit to measure in.
     """
     for given, known, what in (
-        (transformations, TRANSFORMATIONS, "transformation"),
-        (dtypes, DTYPES, "dtype"),
+        (transformations, EVERYTHING, "transformation"),
+        (dtypes, PRECISIONS, "dtype"),
         (conditionings, CONDITIONINGS, "conditioning"),
+        (parts, PARTS, "part"),
     ):
         for word in given:
             if word not in known:
@@ -108,12 +124,13 @@ def scan(
     name = name or tagger.name
     if tagger.output_law is not None:
         raise ConfigError(f"tagger '{name}': its outputs are momenta, which change with the frame; scan their covariance instead")
-    measured = _Measured(tagger, device, chunk or (32 if torch.device(device).type == "cpu" else 512), dtypes)
+    step = progress or (lambda done: None)
+    measured = Measured(tagger, device, dtypes, conditionings, chunk)
     batch = evenly_spaced(jets_in, jets)
     # Jets of one size stand together, so that little of a chunk is padding.
     batch = tagger.with_references(batch.select(torch.argsort(batch.counts, stable=True)))
     sigma, reference = measured.spread(batch, name)
-    modes = [(dtype, conditioning) for conditioning in measured.conditionings(conditionings) for dtype in dtypes]
+    baseline = {mode: measured.logits(batch, mode) for mode in measured.modes}
     result = TaggerInvariance(
         jets=batch.n_jets,
         seed=seed,
@@ -121,35 +138,62 @@ def scan(
         logit_std=sigma,
         symmetry=str(tagger.symmetry),
         references="references" in batch,
+        unmoved={mode: told for mode, logits in baseline.items() if (told := separate(logits, batch)) is not None},
     )
-    baseline = {mode: measured.logits(batch, *mode) for mode in modes}
-    for transformation in transformations:
+    for transformation in (word for word in transformations if word in TRANSFORMATIONS):
         for number, gamma in enumerate([1.0] if transformation in WITHOUT_GAMMA else gammas):
             random = np.random.default_rng([seed, sorted(TRANSFORMATIONS).index(transformation), number])
             matrices = TRANSFORMATIONS[transformation](gamma, batch.n_jets, random)
             moved = transformed(batch, matrices)
-            for mode in modes:
-                change = _change(measured.logits(moved, *mode), baseline[mode], sigma)
-                result.curves.setdefault(mode, {}).setdefault(transformation, {})[gamma_key(gamma)] = change
-                if progress is not None:
-                    progress(1)
-            rounded = transformed(moved, inverse(matrices))
-            floor = _change(measured.logits(rounded, "float64", measured.best), reference, sigma)
-            result.floor.setdefault(transformation, {})[gamma_key(gamma)] = floor
-            if progress is not None:
-                progress(1)
+            for mode in measured.modes:
+                found = change(measured.logits(moved, mode), baseline[mode], sigma, batch)
+                result.curves.setdefault(mode, {}).setdefault(transformation, {})[gamma_key(gamma)] = found
+                step(1)
+            if measured.exact == "float64":
+                rounded = measured.logits(transformed(moved, inverse(matrices)), measured.best)
+                result.floor.setdefault(transformation, {})[gamma_key(gamma)] = change(rounded, reference, sigma)
+                step(1)
+    for rearrangement in (word for word in transformations if word in REARRANGEMENTS):
+        for mode in measured.modes:
+            rows = _spread_over(batch.n_jets, PADDED if rearrangement == "padding" else batch.n_jets)
+            random = np.random.default_rng([seed, len(TRANSFORMATIONS)])
+            logits = _rearranged(measured, batch.select(rows), mode, rearrangement, random)
+            found = change(logits, baseline[mode][rows], sigma)
+            result.curves.setdefault(mode, {})[rearrangement] = {gamma_key(1.0): found}
+            step(1)
+    if "layers" in parts:
+        for mode in measured.modes:
+            errors = invariance_layers.scan(measured, batch, mode, seed=seed)
+            if errors:
+                result.layers[mode] = errors
+            step(1)
+    if "irc" in parts:
+        result.emissions = irc.scan(measured, batch, reference, sigma, seed=seed, progress=step)
     return InvarianceResult({name: result})
+
+
+def _rearranged(measured: Measured, batch: JetBatch, mode: Mode, how: str, random: np.random.Generator) -> Tensor:
+    """Logits of the jets of a batch after a rearrangement, in their order in the batch."""
+    if how == "permutation":
+        return measured.logits(permuted(batch, random), mode)
+    if how == "padding":
+        return measured.logits(batch, mode, company=longer_jet(batch))
+    order = torch.from_numpy(random.permutation(batch.n_jets))
+    return measured.logits(batch.select(order), mode)[torch.argsort(order)]
 
 
 def measurements(
     gammas: Sequence[float] = GAMMAS,
-    transformations: Sequence[str] = ("boost", "boost_z", "rotation"),
+    transformations: Sequence[str] = EVERYTHING,
     dtypes: Sequence[str] = ("float32", "float64"),
     conditionings: Sequence[str] = CONDITIONINGS,
+    parts: Sequence[str] = PARTS,
 ) -> int:
     """The number of steps that :func:`scan` reports for a tagger with a frame switch."""
-    points = sum(1 if transformation in WITHOUT_GAMMA else len(gammas) for transformation in transformations)
-    return points * (len(dtypes) * len(conditionings) + 1)
+    points = sum(1 if word in WITHOUT_GAMMA else len(gammas) for word in transformations if word in TRANSFORMATIONS)
+    modes = len(dtypes) * len(conditionings)
+    once = sum(word in REARRANGEMENTS for word in transformations) + ("layers" in parts)
+    return points * (modes + 1) + once * modes + ("irc" in parts) * len(irc.EMISSIONS) * len(irc.SIZES)
 
 
 def draw(files: Words | Iterable[Words], jets: int = 1000, card: CardLike | None = None) -> JetTable:
@@ -194,82 +238,16 @@ def draw(files: Words | Iterable[Words], jets: int = 1000, card: CardLike | None
     return JetTable.concatenate(tables)
 
 
-class _Measured:
-    """Copies of a tagger in all its modes; the tagger itself is not touched."""
-
-    def __init__(self, tagger: Tagger, device: str | torch.device, chunk: int, dtypes: Sequence[str]) -> None:
-        self.copies = {dtype: copy.deepcopy(tagger).to(device, DTYPES[dtype]).eval() for dtype in {*dtypes, "float64"}}
-        self.device, self.chunk = device, chunk
-        try:
-            self.copies["float64"].in_frame("frame")
-            self.switchable = True
-        except ConfigError:
-            self.switchable = False
-
-    @property
-    def best(self) -> str:
-        """The conditioning in which the tagger is most precise."""
-        return "frame" if self.switchable else "lab"
-
-    def conditionings(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        return tuple(wanted) if self.switchable else ("lab",)
-
-    def logits(self, batch: JetBatch, dtype: str, conditioning: str) -> Tensor:
-        """Logits in float64, shape (jets, outputs); of several classes relative to their mean, as the softmax sees them."""
-        tagger = self.copies[dtype]
-        if self.switchable:
-            tagger = tagger.in_frame(conditioning)
-        parts = []
-        with torch.no_grad():
-            for start in range(0, batch.n_jets, self.chunk):
-                part = batch.select(slice(start, start + self.chunk)).to(self.device)
-                parts.append(tagger(part).double().cpu())
-        logits = torch.cat(parts)
-        return logits - logits.mean(1, keepdim=True) if logits.shape[1] > 1 else logits
-
-    def spread(self, batch: JetBatch, name: str) -> tuple[float, Tensor]:
-        """Standard deviation of the float64 logit over the jets, the unit of all changes, and these logits."""
-        if batch.n_jets == 0:
-            raise DataError(f"tagger '{name}': there are no jets to measure its invariance with; give a file with at least two")
-        logits = self.logits(batch, "float64", self.best)
-        finite = logits[torch.isfinite(logits).all(1)]
-        sigma = math.sqrt(float((finite - finite.mean(0)).square().sum(1).mean() / finite.shape[1])) if len(finite) else 0.0
-        if not sigma > 0:
-            what = "is the same for all" if len(finite) else "is not finite for any"
-            raise DataError(f"tagger '{name}': its logit {what} of {batch.n_jets} jets; give different jets or train it first")
-        return sigma, logits
-
-
 def evenly_spaced(jets_in: JetTable | JetBatch, number: int) -> JetBatch:
     """At most ``number`` jets, evenly spaced, so that a file sorted by class gives all classes."""
-    total = jets_in.n_jets if isinstance(jets_in, JetBatch) else len(jets_in)
-    chosen = np.arange(total) if total <= number else np.arange(number) * total // number
     if isinstance(jets_in, JetBatch):
-        return jets_in.select(torch.from_numpy(chosen)).cpu()
+        return jets_in.select(_spread_over(jets_in.n_jets, number)).cpu()
     from lorentznet.data import collate
 
-    batch: JetBatch = collate(jets_in[chosen])
+    batch: JetBatch = collate(jets_in[_spread_over(len(jets_in), number).numpy()])
     return batch
 
 
-def transformed(batch: JetBatch, matrices: Matrices) -> JetBatch:
-    """The jets seen from another frame each: transformed in extended precision, rounded to float64 once."""
-    p4 = (matrices[batch.batch.numpy()] @ batch.p4.numpy().astype(matrices.dtype)[..., None])[..., 0]
-    references = None
-    if "references" in batch:
-        extended = batch.references.numpy().astype(matrices.dtype)
-        references = torch.from_numpy((matrices[:, None] @ extended[..., None])[..., 0].astype(np.float64))
-    return batch.with_momenta(torch.from_numpy(p4.astype(np.float64)), references)
-
-
-def _change(logits: Tensor, baseline: Tensor, sigma: float) -> Change:
-    difference = (logits - baseline) / sigma
-    flips = float((_decision(logits) != _decision(baseline)).double().mean())
-    bad = int((~torch.isfinite(difference).all(1)).sum())
-    if bad:
-        return Change(math.inf, math.inf, bad, flips)
-    return Change(float(difference.square().mean().sqrt()), float(difference.abs().max()), 0, flips)
-
-
-def _decision(logits: Tensor) -> Tensor:
-    return logits[:, 0] > 0 if logits.shape[1] == 1 else logits.argmax(1)
+def _spread_over(total: int, number: int) -> Tensor:
+    """At most ``number`` of ``total`` rows, evenly spaced."""
+    return torch.arange(total) if total <= number else torch.arange(number) * total // number

@@ -17,16 +17,15 @@ these are the same.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lorentznet.errors import DataError
-from lorentznet.evaluate.intervals import LEVEL, Estimate, fraction_interval
+from lorentznet.evaluate.intervals import LEVEL, Estimate, Method, fraction_interval, fraction_variance
 from lorentznet.evaluate.roc import Roc, build_roc
+from lorentznet.evaluate.ties import Ties, ties_of
 
 Array = NDArray[np.float64]
 
@@ -48,7 +47,7 @@ def check(labels: ArrayLike, logits: ArrayLike, weights: ArrayLike | None = None
     z = np.asarray(logits)
     if z.dtype.kind not in "fiu":
         raise DataError(f"logits must be numbers, got {z.dtype}")
-    z = z.astype(np.float64)
+    z = z.astype(np.float64, copy=False)
     if z.ndim == 1 or (z.ndim == 2 and z.shape[1] == 1):
         z = np.stack((np.zeros(len(z)), z.reshape(len(z))), axis=1)
     if z.ndim != 2:
@@ -78,7 +77,7 @@ def _classes_of(labels: NDArray[Any], classes: int) -> NDArray[np.int64]:
         raise DataError(
             f"labels must be whole numbers from 0 to {classes - 1}, got {labels.dtype} with values such as {labels[0]!r}"
         )
-    whole = labels.astype(np.int64)
+    whole = labels.astype(np.int64, copy=False)
     unknown = int(np.count_nonzero(whole == -1))
     if unknown:
         raise DataError(f"{unknown} of {len(whole)} jets have no label (-1); leave them out, or score a file that has labels")
@@ -190,6 +189,7 @@ def background_rejection(
     signal: int = 1,
     background: int | None = None,
     level: float = LEVEL,
+    method: Method = "jeffreys",
 ) -> Estimate:
     r"""Background rejection :math:`1/\epsilon_B` at a signal efficiency, its interval, and the surviving background jets.
 
@@ -200,15 +200,43 @@ def background_rejection(
     --------
     >>> labels, logits = [0] * 400 + [1] * 400, [-1.0] * 396 + [1.0] * 4 + [2.0] * 300 + [0.0] * 100
     >>> print(background_rejection(labels, logits, signal_efficiency=0.8))
-    100 +92 -44 (4 survive)
+    100 +62 -39 (4 survive)
     """
-    return roc_curve(labels, logits, weights, signal=signal, background=background).background_rejection(signal_efficiency, level)
+    roc = roc_curve(labels, logits, weights, signal=signal, background=background)
+    return roc.background_rejection(signal_efficiency, level, method)
 
 
-def accuracy(labels: ArrayLike, logits: ArrayLike, weights: ArrayLike | None = None, *, level: float = LEVEL) -> Estimate:
+def signal_efficiency(
+    labels: ArrayLike,
+    logits: ArrayLike,
+    background_efficiency: float = 0.01,
+    weights: ArrayLike | None = None,
+    *,
+    signal: int = 1,
+    background: int | None = None,
+    level: float = LEVEL,
+    method: Method = "jeffreys",
+) -> Estimate:
+    """Signal efficiency at a background efficiency (mistag rate), with its interval and the surviving background jets.
+
+    The ROC is interpolated linearly in the efficiencies (:meth:`lorentznet.evaluate.roc.Roc.signal_efficiency_at`).
+
+    Examples
+    --------
+    >>> labels, logits = [0] * 400 + [1] * 400, [-1.0] * 396 + [1.0] * 4 + [2.0] * 300 + [0.0] * 100
+    >>> print(signal_efficiency(labels, logits, background_efficiency=0.005))
+    0.750 +0.021 -0.022 (2 survive)
+    """
+    roc = roc_curve(labels, logits, weights, signal=signal, background=background)
+    return roc.signal_efficiency_at(background_efficiency, level, method)
+
+
+def accuracy(
+    labels: ArrayLike, logits: ArrayLike, weights: ArrayLike | None = None, *, level: float = LEVEL, method: Method = "jeffreys"
+) -> Estimate:
     """Fraction of jets whose class has the largest logit (of two classes: log-odds above 0 mean class 1), with its interval.
 
-    The interval is Clopper-Pearson's, with effective counts for weights.
+    The interval is that of a count, effective for weights (:mod:`lorentznet.evaluate.intervals`).
 
     Examples
     --------
@@ -221,41 +249,10 @@ def accuracy(labels: ArrayLike, logits: ArrayLike, weights: ArrayLike | None = N
         raise DataError("the weights of all jets are zero")
     right = z.argmax(axis=1) == y
     fraction = float(w[right].sum()) / total
-    variance = float(((1 - fraction) ** 2 * (w[right] ** 2).sum() + fraction**2 * (w[~right] ** 2).sum()) / total**2)
-    low, high = fraction_interval(fraction, variance, total**2 / float((w**2).sum()), level)
+    squares = w**2
+    variance = fraction_variance(fraction, squares[right].sum(), squares[~right].sum(), total)
+    low, high = fraction_interval(fraction, variance, total**2 / float(squares.sum()), level, method)
     return Estimate(fraction, float(low), float(high))
-
-
-@dataclass(frozen=True)
-class Ties:
-    """How far a discriminant fails to order the jets.
-
-    Attributes
-    ----------
-    jets, distinct
-        Numbers of jets and of different values.
-    tied
-        Number of jets that share their value with a jet of the other class: their order is undefined.
-    largest
-        Number of jets at the most frequent value, ``value``.
-    pairs
-        Fraction of the signal-background pairs that are tied, by weight: the AUC is undefined by half of it up and down.
-    """
-
-    jets: int
-    distinct: int
-    tied: int
-    largest: int
-    value: float
-    pairs: float
-
-    def __str__(self) -> str:
-        if self.tied == 0:
-            return "no ties between the classes"
-        return (
-            f"{self.tied} of {self.jets} jets share their value with a jet of the other class, at most {self.largest} jets the "
-            f"value {self.value:.6g}; AUC undefined by ± {self.pairs / 2:.1e}"
-        )
 
 
 def ties(
@@ -269,20 +266,3 @@ def ties(
     2 of 4 jets share their value with a jet of the other class, at most 2 jets the value 1; AUC undefined by ± 1.2e-01
     """
     return ties_of(roc_curve(labels, logits, weights, signal=signal, background=background))
-
-
-def ties_of(roc: Roc) -> Ties:
-    """The same from a ROC that is there already."""
-    signal, background = np.diff(roc.signal.counts), np.diff(roc.background.counts)
-    together = signal + background
-    mixed = (signal > 0) & (background > 0)
-    largest = int(together.argmax())
-    pairs = float(np.sum(np.diff(roc.signal_efficiency) * np.diff(roc.background_efficiency)))
-    return Ties(
-        jets=int(together.sum()),
-        distinct=len(together),
-        tied=int(together[mixed].sum()),
-        largest=int(together[largest]),
-        value=float(roc.thresholds[1 + largest]),
-        pairs=pairs if math.isfinite(pairs) else 0.0,
-    )

@@ -6,6 +6,7 @@ tight end of the curve, where the background rejection is read, is lost.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lorentznet.errors import DataError
-from lorentznet.evaluate.intervals import LEVEL, Estimate, fraction_interval, normal_on_logit_scale
+from lorentznet.evaluate.intervals import LEVEL, Estimate, Method, fraction_interval, fraction_variance, normal_on_logit_scale
 
 Array = NDArray[np.float64]
+POOL = 100
+"""Jets, at least, whose weights tell how uneven those of the passing jets are; see :meth:`Sample.variance`."""
+WINDOW = 1.5
+"""Standard deviations of an efficiency to either side in which the slope of the curve is measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +50,25 @@ class Sample:
         """Effective number of jets, (sum w)^2 / sum w^2."""
         return float(self.weights[-1] ** 2 / self.squares[-1])
 
-    def variance(self, efficiency: Array, squares: Array) -> Array:
-        r"""Variance of an efficiency whose passing jets have the given sum of squared weights.
+    def variance(self, efficiency: Array, along: Callable[[NDArray[Any]], Array]) -> Array:
+        """Variance of an efficiency (:func:`lorentznet.evaluate.intervals.fraction_variance`).
 
-        .. math:: V = \frac{(1-\epsilon)^2 \sum_{pass} w^2 + \epsilon^2 \sum_{fail} w^2}{(\sum w)^2}
+        A sum of few uneven weights tells its own variance badly, and too small when the sum is small by chance: where fewer than
+        :data:`POOL` jets pass, the mean squared over the mean weight is that of the first :data:`POOL`.
 
-        which is the binomial variance where all weights are equal.
+        Parameters
+        ----------
+        efficiency
+            Where to give it.
+        along
+            Takes what belongs to the thresholds to these efficiencies.
         """
-        failing = np.maximum(self.squares[-1] - squares, 0.0)
-        variance: Array = ((1 - efficiency) ** 2 * squares + efficiency**2 * failing) / self.weights[-1] ** 2
-        return variance
+        squares = along(self.squares)
+        pool = np.searchsorted(self.counts, min(POOL, int(self.counts[-1])))
+        if self.weights[pool] > 0:
+            pooled = along(self.weights) * (self.squares[pool] / self.weights[pool])
+            squares = np.where(along(self.counts) < POOL, pooled, squares)
+        return fraction_variance(efficiency, squares, self.squares[-1] - squares, self.weights[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,31 +131,44 @@ class Roc:
         area = min(max(area, 0.0), 1.0)
         return Estimate(area, *normal_on_logit_scale(area, float(np.sqrt(variance)), trials, level))
 
-    def background_rejection(self, signal_efficiency: float, level: float = LEVEL) -> Estimate:
+    def background_rejection(self, signal_efficiency: float, level: float = LEVEL, method: Method = "jeffreys") -> Estimate:
         """Inverse background efficiency at a signal efficiency, see :meth:`at`."""
         if not 0 < signal_efficiency <= 1:
             raise DataError(f"signal efficiency {signal_efficiency:g} is not in (0, 1]")
-        point = self.at(np.array([signal_efficiency]), level)
+        point = self.at(np.array([signal_efficiency]), level, method)
         value, low, high = (float(point[key][0]) for key in ("background_rejection", "low", "high"))
         return Estimate(value, low, high, int(point["survivors"][0]))
 
-    def at(self, signal_efficiency: ArrayLike, level: float = LEVEL) -> dict[str, NDArray[Any]]:
+    def signal_efficiency_at(self, background_efficiency: float, level: float = LEVEL, method: Method = "jeffreys") -> Estimate:
+        """Signal efficiency at a background efficiency, interpolated and with the interval of :meth:`at`, roles exchanged.
+
+        Where several thresholds have the background efficiency asked for, the tightest is taken, that of a background jet: the loosest
+        would let pass more than this on average.
+        """
+        if not 0 < background_efficiency <= 1:
+            raise DataError(f"background efficiency {background_efficiency:g} is not in (0, 1]")
+        target = np.array([background_efficiency])
+        along, value, low, high = self._crossing(self.background, self.signal, target, level, method)
+        return Estimate(float(value[0]), float(low[0]), float(high[0]), int(np.rint(along(self.background.counts))[0]))
+
+    def at(self, signal_efficiency: ArrayLike, level: float = LEVEL, method: Method = "jeffreys") -> dict[str, NDArray[Any]]:
         r"""The curve at given signal efficiencies, linear in the efficiencies between its corners.
 
         Where several thresholds have the efficiency asked for, the tightest is taken. The interval of the background efficiency
-        is Clopper-Pearson's, with effective counts from the variance
+        is that of a count, with effective counts from the variance
 
-        .. math:: V = V_B(\epsilon_B) + \left(\frac{\epsilon_B(\epsilon_S + \delta) - \epsilon_B(\epsilon_S - \delta)}{2}\right)^2
+        .. math:: V = V_B(\epsilon_B) + \frac{(\epsilon_B(\epsilon_S + k\delta) - \epsilon_B(\epsilon_S - k\delta))^2 - v}{4 k^2}
 
         whose second term is the uncertainty of the threshold, set by signal jets that are finite in number:
-        :math:`\delta^2 = V_S(\epsilon_S)`.
+        :math:`\delta^2 = V_S(\epsilon_S)`, and :math:`v` what the background jets between these efficiencies, being counted, add to the
+        square by chance; k is :data:`WINDOW`, less where the curve ends.
 
         Parameters
         ----------
         signal_efficiency
             In [0, 1], shape (n,).
-        level
-            Probability content of the intervals.
+        level, method
+            Probability content of the intervals, and their kind.
 
         Returns
         -------
@@ -150,18 +177,7 @@ class Roc:
             limits ``low`` and ``high``, ``survivors`` (int64, background jets counted once), ``threshold``.
         """
         target = np.asarray(signal_efficiency, np.float64)
-        corner, part = self._locate(target)
-
-        def along(values: NDArray[Any]) -> Array:
-            after, before = values[corner], values[np.maximum(corner - 1, 0)]
-            return np.where(part == 1, after, before + part * (after - before))  # exact at the corners
-
-        background = along(self.background_efficiency)
-        variance = self.background.variance(background, along(self.background.squares))
-        shift = np.sqrt(self.signal.variance(target, along(self.signal.squares)))
-        edges = [self._background_at(np.clip(target + sign * shift, 0, 1)) for sign in (1, -1)]
-        variance = variance + np.where(background > 0, (edges[0] - edges[1]) ** 2 / 4, 0.0)
-        low, high = fraction_interval(background, variance, self.background.trials, level)
+        along, background, low, high = self._crossing(self.signal, self.background, target, level, method)
         with np.errstate(divide="ignore"):
             return {
                 "signal_efficiency": target,
@@ -170,23 +186,49 @@ class Roc:
                 "low": 1 / high,
                 "high": 1 / low,
                 "survivors": np.rint(along(self.background.counts)).astype(np.int64),
-                "threshold": self.thresholds[corner],
+                "threshold": self.thresholds[self._locate(self.signal_efficiency, target)[0]],
             }
 
-    def _locate(self, target: Array) -> tuple[NDArray[np.int64], Array]:
-        """The first corner that reaches each efficiency, and the way to it from the corner before, in (0, 1]."""
-        signal = self.signal_efficiency
-        corner = np.minimum(np.searchsorted(signal, target, side="left"), len(signal) - 1)
-        before = signal[np.maximum(corner - 1, 0)]
-        step = signal[corner] - before
-        return corner, np.where(step > 0, (target - before) / np.where(step > 0, step, 1.0), 1.0)
+    def passing(self, discriminant: Array, signal_efficiency: float) -> Array:
+        """How much of each jet passes at a signal efficiency: 1 above the threshold, 0 below, at it what the interpolation takes."""
+        corner, part = self._locate(self.signal_efficiency, np.array([signal_efficiency]))
+        threshold = self.thresholds[corner[0]]
+        passing: Array = np.where(discriminant == threshold, part[0], np.where(discriminant > threshold, 1.0, 0.0))
+        return passing
 
-    def _background_at(self, target: Array) -> Array:
-        corner, part = self._locate(target)
-        background = self.background_efficiency
-        before = background[np.maximum(corner - 1, 0)]
-        interpolated: Array = before + part * (background[corner] - before)
-        return interpolated
+    def _crossing(
+        self, given: Sample, other: Sample, target: Array, level: float, method: Method
+    ) -> tuple[Callable[[NDArray[Any]], Array], Array, Array, Array]:
+        """Where one class has the efficiencies asked for: a function that interpolates there, and the other's efficiency with limits."""
+        mine = given.efficiency
+        along = self._along(mine, target)
+        value = along(other.efficiency)
+        shift = np.sqrt(given.variance(target, along))
+        edges = [np.clip(target + sign * WINDOW * shift, 0, 1) for sign in (1, -1)]
+        above, below = (self._along(mine, edge) for edge in edges)
+        change = above(other.efficiency) - below(other.efficiency)
+        chance = (above(other.squares) - below(other.squares)) / other.weights[-1] ** 2
+        part = np.divide(shift, edges[0] - edges[1], out=np.zeros(len(target)), where=shift > 0)
+        variance = other.variance(value, along) + np.where(value > 0, np.maximum(change**2 - chance, 0.0) * part**2, 0.0)
+        low, high = fraction_interval(value, variance, other.trials, level, method)
+        return along, value, low, high
+
+    def _along(self, efficiency: Array, target: Array) -> Callable[[NDArray[Any]], Array]:
+        corner, part = self._locate(efficiency, target)
+
+        def along(values: NDArray[Any]) -> Array:
+            after, before = values[corner], values[np.maximum(corner - 1, 0)]
+            return np.where(part == 1, after, before + part * (after - before))  # exact at the corners
+
+        return along
+
+    @staticmethod
+    def _locate(efficiency: Array, target: Array) -> tuple[NDArray[np.int64], Array]:
+        """The first corner that reaches each efficiency, and the way to it from the corner before, in (0, 1]."""
+        corner = np.minimum(np.searchsorted(efficiency, target, side="left"), len(efficiency) - 1)
+        before = efficiency[np.maximum(corner - 1, 0)]
+        step = efficiency[corner] - before
+        return corner, np.where(step > 0, (target - before) / np.where(step > 0, step, 1.0), 1.0)
 
 
 def build_roc(signal: NDArray[np.bool_], discriminant: Array, weights: Array) -> Roc:

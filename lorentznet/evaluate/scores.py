@@ -156,6 +156,19 @@ class ScoreTable:
         return f"<b>{self.name}</b>: {len(self)} jets, classes {', '.join(self.classes)}, observers {', '.join(self.observers) or 'none'}"
 
 
+def check_same_jets(first: ScoreTable, other: ScoreTable, source: str, other_source: str) -> None:
+    """Refuse two tables that are not of the same jets; :class:`DataError` names both files."""
+    said = f"{other_source}: tagger '{other.name}'"
+    cure = "taggers in one table must be scored on the same jets; evaluate them apart"
+    if tuple(other.classes) != tuple(first.classes):
+        raise DataError(f"{said} has classes {', '.join(other.classes)}, but {source} has {', '.join(first.classes)}; {cure}")
+    if len(other.labels) != len(first.labels):
+        raise DataError(f"{said} has {len(other.labels)} jets, but {source} has {len(first.labels)}; {cure}")
+    differ = int(np.count_nonzero(np.asarray(other.labels) != np.asarray(first.labels)))
+    if differ:
+        raise DataError(f"{said} has other labels than {source} for {differ} of {len(first.labels)} jets; {cure}")
+
+
 def check_suffix(path: str | Path) -> Path:
     """The path of a score file to write; :class:`OutputError` if its suffix tells no container."""
     path = Path(path)

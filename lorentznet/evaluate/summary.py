@@ -1,163 +1,44 @@
-"""The evaluation of taggers on the same jets: ``metrics.json``, ``metrics.csv``, and the curves behind the figures."""
+"""The evaluation of taggers on the same jets."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lorentznet import files
 from lorentznet.errors import DataError
-from lorentznet.evaluate import metrics
-from lorentznet.evaluate.intervals import LEVEL, Estimate
-from lorentznet.evaluate.scores import ScoreTable
-from lorentznet.evaluate.tables import Columns, file_name, read_columns, read_json, write_columns, write_json, write_rows
+from lorentznet.evaluate import calibration, metrics
+from lorentznet.evaluate.comparison import Scored, compare, correlations
+from lorentznet.evaluate.dependence import MASSES, WorkingPoints, chosen
+from lorentznet.evaluate.evaluation import Evaluation
+from lorentznet.evaluate.intervals import LEVEL, Estimate, Method
+from lorentznet.evaluate.scores import ScoreTable, check_same_jets
+from lorentznet.evaluate.tables import Columns
+from lorentznet.evaluate.ties import ties_of
 
 SIGNAL_EFFICIENCIES = (0.3, 0.5)
+BACKGROUND_EFFICIENCIES = (0.01, 0.001)
 GRID = np.linspace(0, 1, 1001)[1:]
 """Signal efficiencies at which a ROC is written to its CSV file."""
 BINS = 60
-METHODS = {
-    "level": LEVEL,
-    "auc": "DeLong, normal in log(A / (1 - A))",
-    "accuracy": "Clopper-Pearson, effective counts for weights",
-    "background_rejection": "Clopper-Pearson, effective counts for weights and for the uncertainty of the threshold",
-}
+METHODS = {"jeffreys": "Jeffreys", "clopper-pearson": "Clopper-Pearson"}
 FACTS = ("parameters", "symmetry", "seconds", "seed", "command", "versions", "epochs", "citation")
 """What a score file may say of its tagger."""
 
 
-@dataclass
-class Evaluation:
-    """Numbers and curves of an evaluation.
-
-    Attributes
-    ----------
-    numbers
-        The content of ``metrics.json``: ``taggers.<name>`` with ``parameters``, ``auc``, ``accuracy`` (``{value, low, high}``)
-        and ``background_rejection.<signal efficiency>`` (also ``survivors``), ``dataset``, ``intervals``; None for infinity.
-    curves, histograms
-        Tagger -> signal class -> columns of the ROC (see :meth:`lorentznet.evaluate.roc.Roc.at`) and of the distribution of
-        the log-odds (``low``, ``high`` edge, per class its fraction of the weight in the bin and ``<class>_jets``).
-    """
-
-    numbers: dict[str, Any]
-    curves: dict[str, dict[str, Columns]] = field(default_factory=dict)
-    histograms: dict[str, dict[str, Columns]] = field(default_factory=dict)
-
-    @property
-    def taggers(self) -> dict[str, dict[str, Any]]:
-        """The numbers of each tagger."""
-        taggers: dict[str, dict[str, Any]] = self.numbers["taggers"]
-        return taggers
-
-    def write(self, folder: str | Path) -> None:
-        """Write ``metrics.json``, ``metrics.csv``, and for each tagger ``roc_<name>.csv`` and ``scores_<name>.csv``."""
-        folder = files.make_folder(folder)
-        taken: set[str] = set()
-        for name, tagger in self.taggers.items():
-            several = len(self.curves.get(name, {})) > 1
-            tagger["curves"] = {}
-            for signal in self.curves.get(name, {}):
-                stem = file_name(f"{name}_{signal}" if several else name, taken)
-                tagger["curves"][signal] = {"roc": f"roc_{stem}.csv", "scores": f"scores_{stem}.csv"}
-                write_columns(folder / f"roc_{stem}.csv", self.curves[name][signal])
-                write_columns(folder / f"scores_{stem}.csv", self.histograms[name][signal])
-        header = ("tagger", "class", "quantity", "signal_efficiency", "value", "low", "high", "survivors")
-        write_rows(folder / "metrics.csv", header, self.rows())
-        write_json(folder / "metrics.json", self.numbers)
-
-    @classmethod
-    def read(cls, folder: str | Path) -> Evaluation:
-        """What :meth:`write` wrote; :class:`DataError` names the file that is missing or not what it should be."""
-        path = Path(folder) / "metrics.json"
-
-        def build(numbers: Any) -> Evaluation:
-            result = cls(numbers)
-            for name, tagger in result.taggers.items():
-                [Estimate.from_dict(tagger[key]) for key in ("auc", "accuracy")]
-                [Estimate.from_dict(rejection) for rejection in tagger["background_rejection"].values()]
-                for signal, named in tagger.get("curves", {}).items():
-                    result.curves.setdefault(name, {})[signal] = read_columns(path.parent / named["roc"])
-                    result.histograms.setdefault(name, {})[signal] = read_columns(path.parent / named["scores"])
-            return result
-
-        return read_json(path, build, "metrics.json of 'lorentznet evaluate'", "evaluate the scores again")
-
-    def rows(self) -> Iterator[tuple[Any, ...]]:
-        """Every estimate: tagger, class, quantity, signal efficiency, value, low, high, survivors."""
-        for name, tagger in self.taggers.items():
-            for signal, part in [("", tagger), *tagger.get("classes", {}).items()]:
-                for quantity in ("auc", "accuracy"):
-                    if quantity in part:
-                        yield (name, signal, quantity, None, *(part[quantity][key] for key in ("value", "low", "high")), None)
-                for efficiency, rejection in part["background_rejection"].items():
-                    numbers = (rejection[key] for key in ("value", "low", "high", "survivors"))
-                    yield (name, signal, "background_rejection", efficiency, *numbers)
-
-    def cells(self) -> list[list[str]]:
-        """The results as a table of words: a header, then a row for each tagger (and each signal class, if there are several)."""
-        parts = {
-            (name, signal): part
-            for name, tagger in self.taggers.items()
-            for signal, part in [("", tagger), *tagger.get("classes", {}).items()]
-        }
-        efficiencies = sorted({efficiency for part in parts.values() for efficiency in part["background_rejection"]}, key=float)
-        rows = [["tagger", "parameters", "AUC", "accuracy", *(f"1/εB at εS = {efficiency}" for efficiency in efficiencies)]]
-        for (name, signal), part in parts.items():
-            parameters = part.get("parameters")
-            found = [part.get("auc"), part.get("accuracy"), *(part["background_rejection"].get(key) for key in efficiencies)]
-            rows.append(
-                [
-                    f"{name}: {signal}" if signal else name,
-                    "" if parameters is None else f"{parameters:,}",
-                    *("" if numbers is None else str(Estimate.from_dict(numbers)) for numbers in found),
-                ]
-            )
-        used = [column for column in range(len(rows[0])) if column == 0 or any(row[column] for row in rows[1:])]
-        return [[row[column] for column in used] for row in rows]
-
-    def jets(self, tagger: str | None = None) -> str:
-        """How many jets a tagger, or every tagger, was evaluated on: ``3,200 jets (1,600 qcd, 1,600 top)``; empty if unknown."""
-        found = [self.taggers[name].get("jets") for name in ([tagger] if tagger else self.taggers)]
-        known = [counts for counts in found if counts]
-        if not known:
-            return ""
-        if any(counts != known[0] for counts in known):
-            totals = [sum(counts.values()) for counts in known]
-            return f"{min(totals):,} to {max(totals):,} jets"
-        total = f"{sum(known[0].values()):,} jets"
-        if len(known[0]) > 3:
-            return f"{total} of {len(known[0])} classes"
-        return f"{total} ({', '.join(f'{number:,} {name}' for name, number in known[0].items())})"
-
-    def caption(self) -> str:
-        """Which jets, which intervals."""
-        return f"{self.jets() or 'evaluated jets'}; central 68.27 % intervals"
-
-    def table(self) -> str:
-        """The results as aligned text."""
-        cells = self.cells()
-        widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-        lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-        return "\n".join([*lines, "", self.caption()])
-
-    def _repr_html_(self) -> str:
-        header, *rows = ([html.escape(word) for word in row] for row in self.cells())
-        head = "".join(f"<th>{word}</th>" for word in header)
-        body = "".join("<tr>" + "".join(f"<td>{word}</td>" for word in row) + "</tr>" for row in rows)
-        return (
-            f"<table><caption>{html.escape(self.caption())}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
-
-
 def evaluate(
-    tables: Sequence[ScoreTable], sources: Sequence[str] = (), signal_efficiencies: Sequence[float] = SIGNAL_EFFICIENCIES
+    tables: Sequence[ScoreTable],
+    sources: Sequence[str] = (),
+    signal_efficiencies: Sequence[float] = SIGNAL_EFFICIENCIES,
+    background_efficiencies: Sequence[float] = BACKGROUND_EFFICIENCIES,
+    *,
+    observers: Sequence[str] = (),
+    calibrate: Mapping[str, ScoreTable] | None = None,
+    baseline: str | None = None,
+    method: Method = "jeffreys",
 ) -> Evaluation:
     """Evaluate taggers that were scored on the same jets.
 
@@ -168,7 +49,18 @@ def evaluate(
     sources
         File of each table, for error messages and the record.
     signal_efficiencies
-        Working points at which the background rejection is given.
+        Working points at which the background rejection is given, and its dependence on the observers.
+    background_efficiencies
+        Mistag rates at which the signal efficiency is given.
+    observers
+        Columns beside the scores along which efficiencies are given; those of :data:`lorentznet.evaluate.dependence.OBSERVERS` if empty.
+    calibrate
+        Tagger -> its scores of other jets, to which a temperature is fitted
+        (:func:`lorentznet.evaluate.calibration.fit_temperature`).
+    baseline
+        The tagger that the others are compared with; the first if None.
+    method
+        Kind of the intervals of counts: ``jeffreys``, or the conservative ``clopper-pearson``.
 
     Raises
     ------
@@ -180,66 +72,149 @@ def evaluate(
         raise DataError("there are no scores to evaluate")
     sources = sources or [str(table.provenance.get("file", table.name)) for table in tables]
     first, result = tables[0], Evaluation({"taggers": {}})
+    settings = _Settings(tuple(signal_efficiencies), tuple(background_efficiencies), tuple(observers), method)
+    scored: dict[str, dict[str, Scored]] = {}
     for table, source in zip(tables, sources, strict=True):
         where = f"{source}: tagger '{table.name}'"
         if table.name in result.taggers:
             raise DataError(
                 f"{where}: another score file has a tagger of this name; give it its own by 'lorentznet predict --name'"
             )
-        _check_same_jets(first, table, sources[0], source)
+        check_same_jets(first, table, sources[0], source)
         try:
-            result.taggers[table.name], curves, histograms = _evaluate_one(table, signal_efficiencies)
+            for signal, discriminant in settings.add(result, table, (calibrate or {}).get(table.name)).items():
+                scored.setdefault(signal, {})[table.name] = discriminant
         except DataError as error:
             raise DataError(f"{where}: {error}") from None
-        result.curves[table.name], result.histograms[table.name] = curves, histograms
+    if len(tables) > 1:
+        result.numbers["comparisons"] = [
+            {
+                "baseline": baseline or first.name,
+                "signal": signal,
+                "taggers": compare(taggers, baseline or first.name, signal_efficiencies),
+                "correlation": {"taggers": list(taggers), "kind": "Spearman", **correlations(taggers)},
+            }
+            for signal, taggers in scored.items()
+        ]
     result.numbers["dataset"] = _dataset(first, list(dict.fromkeys(sources)))
-    result.numbers["intervals"] = dict(METHODS)
+    result.numbers["intervals"] = interval_methods(method)
     return result
 
 
-def _check_same_jets(first: ScoreTable, other: ScoreTable, source: str, other_source: str) -> None:
-    said = f"{other_source}: tagger '{other.name}'"
-    cure = "taggers in one table must be scored on the same jets; evaluate them apart"
-    if tuple(other.classes) != tuple(first.classes):
-        raise DataError(f"{said} has classes {', '.join(other.classes)}, but {source} has {', '.join(first.classes)}; {cure}")
-    if len(other.labels) != len(first.labels):
-        raise DataError(f"{said} has {len(other.labels)} jets, but {source} has {len(first.labels)}; {cure}")
-    differ = int(np.count_nonzero(np.asarray(other.labels) != np.asarray(first.labels)))
-    if differ:
-        raise DataError(f"{said} has other labels than {source} for {differ} of {len(first.labels)} jets; {cure}")
+def interval_methods(method: Method) -> dict[str, Any]:
+    """How intervals are made, in words, and their probability content."""
+    counted = f"{METHODS[method]}, effective counts for weights"
+    threshold = f"{counted} and for the uncertainty of the threshold"
+    return {
+        "level": LEVEL,
+        "auc": "DeLong, normal in log(A / (1 - A))",
+        "accuracy": counted,
+        "background_rejection": threshold,
+        "signal_efficiency": threshold,
+    }
 
 
-def _evaluate_one(
-    table: ScoreTable, signal_efficiencies: Sequence[float]
-) -> tuple[dict[str, Any], dict[str, Columns], dict[str, Columns]]:
-    labels, logits, weights = metrics.check(table.labels, table.logits, table.weights)
-    classes = tuple(table.classes)
-    jets = {name: int(np.count_nonzero(labels == number)) for number, name in enumerate(classes)}
-    for name, number in jets.items():
-        if number == 0:
-            raise DataError(f"none of the {len(labels)} jets is of class '{name}'; score a file that has jets of all classes")
-    part: dict[str, Any] = {}
-    curves: dict[str, Columns] = {}
-    histograms: dict[str, Columns] = {}
-    for signal, number in list(zip(classes, range(len(classes)), strict=True))[1:]:
-        roc = metrics.roc_curve(labels, logits, weights, signal=number, background=0)
-        part[signal] = {
+@dataclass(frozen=True)
+class _Settings:
+    """What is evaluated of each tagger."""
+
+    signal_efficiencies: tuple[float, ...]
+    background_efficiencies: tuple[float, ...]
+    observers: tuple[str, ...]
+    method: Method
+
+    def add(self, result: Evaluation, table: ScoreTable, calibrate: ScoreTable | None) -> dict[str, Scored]:
+        """Add numbers and curves of a tagger; give the discriminant of each signal class."""
+        labels, logits, weights = metrics.check(table.labels, table.logits, table.weights)
+        classes = tuple(table.classes)
+        jets = {name: int(np.count_nonzero(labels == number)) for number, name in enumerate(classes)}
+        for name, number in jets.items():
+            if number == 0:
+                raise DataError(f"none of the {len(labels)} jets is of class '{name}'; score a file that has jets of all classes")
+        details, calibrated = self._calibrated(labels, logits, weights, calibrate)
+        parts: dict[str, Any] = {}
+        discriminants: dict[str, Scored] = {}
+        curves, histograms = result.curves.setdefault(table.name, {}), result.histograms.setdefault(table.name, {})
+        for number, signal in list(enumerate(classes))[1:]:
+            discriminant = metrics.log_odds(logits, number, 0)
+            of_both = (labels == number) | (labels == 0) if len(classes) > 2 else slice(None)
+            scored = Scored(discriminant[of_both], labels[of_both] == number, weights[of_both])
+            parts[signal] = self._separation(scored)
+            found = self._dependence(table, scored, labels, number, discriminant, weights)
+            parts[signal] |= found[0]
+            details |= {f"{kind}:{signal}": columns for kind, columns in found[1].items()}
+            curves[signal] = scored.roc.at(GRID, method=self.method)
+            histograms[signal] = _histogram(discriminant, labels, weights, classes)
+            discriminants[signal] = scored
+        numbers: dict[str, Any] = {"parameters": None}
+        if len(classes) > 2:
+            numbers |= {
+                "auc": _mean_auc(labels, logits, weights, len(classes)).as_dict(),
+                "background_rejection": {},
+                "classes": parts,
+            }
+        else:
+            numbers |= parts[classes[1]]
+        numbers["accuracy"] = metrics.accuracy(labels, logits, weights, method=self.method).as_dict()
+        numbers |= {"calibration": calibrated, "jets": jets}
+        result.taggers[table.name] = numbers | facts(table.provenance)
+        result.details[table.name] = details
+        return discriminants
+
+    def _separation(self, scored: Scored) -> dict[str, Any]:
+        roc = scored.roc
+        rejections = {point: roc.background_rejection(point, method=self.method) for point in self.signal_efficiencies}
+        efficiencies = {rate: roc.signal_efficiency_at(rate, method=self.method) for rate in self.background_efficiencies}
+        return {
             "auc": roc.auc().as_dict(),
-            "background_rejection": {f"{point:g}": roc.background_rejection(point).as_dict() for point in signal_efficiencies},
-            "ties": asdict(metrics.ties_of(roc)),
+            "background_rejection": {f"{point:g}": found.as_dict() for point, found in rejections.items()},
+            "signal_efficiency": {f"{rate:g}": found.as_dict() for rate, found in efficiencies.items()},
+            "ties": asdict(ties_of(roc)),
         }
-        curves[signal] = roc.at(GRID)
-        histograms[signal] = _histogram(metrics.log_odds(logits, number, 0), labels, weights, classes)
-    numbers: dict[str, Any] = {"parameters": None}
-    if len(classes) > 2:
-        numbers |= {"auc": _mean_auc(labels, logits, weights, len(classes)).as_dict()}
-    else:
-        numbers |= {"auc": part[classes[1]]["auc"]}
-    numbers["accuracy"] = metrics.accuracy(labels, logits, weights).as_dict()
-    numbers["background_rejection"] = part[classes[1]]["background_rejection"] if len(classes) == 2 else {}
-    numbers |= {"classes": part} if len(classes) > 2 else {"ties": part[classes[1]]["ties"]}
-    numbers["jets"] = jets
-    return numbers | facts(table.provenance), curves, histograms
+
+    def _dependence(
+        self,
+        table: ScoreTable,
+        scored: Scored,
+        labels: NDArray[np.int64],
+        signal: int,
+        discriminant: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> tuple[dict[str, Any], dict[str, Columns]]:
+        """Numbers and columns: efficiencies along the observers, in a map of the first two, and the mass of the background."""
+        names = chosen(table.observers, self.observers)
+        if not names:
+            return {}, {}
+        points = WorkingPoints.of(labels == signal, labels == 0, discriminant, weights, scored.roc, self.signal_efficiencies)
+        numbers: dict[str, Any] = {"dependence": {}}
+        rows: list[dict[str, NDArray[Any]]] = []
+        for name in names:
+            columns, numbers["dependence"][name] = points.along(table.observers[name], method=self.method)
+            rows.append({"observer": np.full(len(columns["low"]), name), **columns})
+        details: dict[str, Columns] = {"dependence": {key: np.concatenate([part[key] for part in rows]) for key in rows[0]}}
+        if len(names) > 1:
+            numbers["map"] = {"x": names[0], "y": names[1]}
+            details["map"] = points.map(table.observers[names[0]], table.observers[names[1]], method=self.method)
+        mass = next((name for name in MASSES if name in names), None)
+        if mass:
+            spectra, sculpted = points.sculpting(table.observers[mass])
+            if sculpted:
+                details["mass"], numbers["mass_sculpting"] = spectra, sculpted
+        return numbers, details
+
+    def _calibrated(
+        self, labels: NDArray[np.int64], logits: NDArray[np.float64], weights: NDArray[np.float64], other: ScoreTable | None
+    ) -> tuple[dict[str, Columns], dict[str, Any]]:
+        """Reliability before and after temperature scaling, and the numbers of it."""
+        found = calibration.measure(labels, logits, weights, method=self.method)
+        details: dict[str, Columns] = {"reliability": found.reliability}
+        numbers = found.as_dict()
+        if other is not None:
+            temperature = calibration.fit_temperature(other.labels, other.logits, other.weights)
+            scaled = calibration.measure(labels, logits / temperature.value, weights, method=self.method)
+            details["scaled_reliability"] = scaled.reliability
+            numbers |= {"temperature": temperature.as_dict() | {"jets": len(other)}, "scaled": scaled.as_dict()}
+        return details, numbers
 
 
 def _mean_auc(labels: NDArray[np.int64], logits: NDArray[np.float64], weights: NDArray[np.float64], classes: int) -> Estimate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,8 +66,10 @@ def write_columns(path: str | Path, columns: Columns) -> Path:
     return write_rows(path, list(columns), zip(*(column.tolist() for column in columns.values()), strict=True))
 
 
-def read_columns(path: str | Path) -> dict[str, NDArray[Any]]:
+def read_columns(path: str | Path, words: Collection[str] = ()) -> dict[str, NDArray[Any]]:
     """The columns of a CSV file of numbers: int64 where all are whole, else float64; empty fields and words become NaN.
+
+    Columns in ``words`` stay words.
 
     Raises
     ------
@@ -84,7 +86,8 @@ def read_columns(path: str | Path) -> dict[str, NDArray[Any]]:
         raise DataError(f"{path}: is not a CSV file") from None
     if not header or any(len(row) != len(header) for row in rows):
         raise DataError(f"{path}: is not a table: give a header and rows of as many fields")
-    return {name: _column([row[place] for row in rows]) for place, name in enumerate(header)}
+    fields = {name: [row[place] for row in rows] for place, name in enumerate(header)}
+    return {name: np.array(column, str) if name in words else _column(column) for name, column in fields.items()}
 
 
 def file_name(name: str, taken: set[str]) -> str:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from lorentznet.data.batch import JetBatch
 
 Matrices = NDArray[np.floating[Any]]
 """Transforms, one for each jet, shape (jets, 4, 4)."""
@@ -38,6 +41,34 @@ def inverse(matrices: Matrices) -> Matrices:
     metric = np.diag(np.array([1, -1, -1, -1], matrices.dtype))
     result: Matrices = metric @ np.swapaxes(matrices, -1, -2) @ metric
     return result
+
+
+def to_rest(momenta: Matrices) -> Matrices:
+    r"""Pure boosts to the rest frames of time-like momenta: with u = p / m and g = u^0,
+
+    .. math:: \Lambda^0{}_0 = g, \quad \Lambda^0{}_i = \Lambda^i{}_0 = -u_i, \quad \Lambda^i{}_j = \delta_{ij} + u_i u_j / (1 + g) .
+
+    Parameters
+    ----------
+    momenta
+        Shape (jets, 4); the result has their dtype.
+    """
+    u = momenta / np.sqrt(momenta[:, 0] ** 2 - (momenta[:, 1:] ** 2).sum(1))[:, None]
+    result = np.zeros((len(u), 4, 4), u.dtype)
+    result[:, 0, 0] = u[:, 0]
+    result[:, 0, 1:] = result[:, 1:, 0] = -u[:, 1:]
+    result[:, 1:, 1:] = np.eye(3, dtype=u.dtype) + u[:, 1:, None] * u[:, None, 1:] / (1 + u[:, 0])[:, None, None]
+    return result
+
+
+def transformed(batch: JetBatch, matrices: Matrices) -> JetBatch:
+    """The jets seen from another frame each: transformed in extended precision, rounded to float64 once; references along with them."""
+    p4 = (matrices[batch.batch.numpy()] @ batch.p4.numpy().astype(matrices.dtype)[..., None])[..., 0]
+    references = None
+    if "references" in batch:
+        extended = batch.references.numpy().astype(matrices.dtype)
+        references = torch.from_numpy((matrices[:, None] @ extended[..., None])[..., 0].astype(np.float64))
+    return batch.with_momenta(torch.from_numpy(p4.astype(np.float64)), references)
 
 
 def _normalised(vectors: NDArray[np.float64]) -> Matrices:

@@ -74,5 +74,6 @@ def cayley_table(p: int, q: int) -> Tensor:
 @table
 def grade_paths(p: int, q: int) -> tuple[tuple[int, int, int], ...]:
     """Grades (left, right, out) between which the product of Cl(p, q) does not vanish, in lexicographic order."""
-    grades = [mask.bit_count() for mask in blade_masks(p + q)]
-    return tuple(sorted({(grades[i], grades[k], grades[j]) for i, k, j in cayley_table(p, q).nonzero().tolist()}))
+    masks = blade_masks(p + q)
+    pairs = ((left, right) for left in masks for right in masks)  # the product of two blades never vanishes
+    return tuple(sorted({(left.bit_count(), right.bit_count(), (left ^ right).bit_count()) for left, right in pairs}))

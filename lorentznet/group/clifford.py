@@ -245,15 +245,22 @@ class Multivectors:
         Number of channels, the second axis.
     algebra
         The Clifford algebra, Cl(1,3) by default.
+    grades
+        Grades that the components belong to, in ascending order; all if None.
     """
 
     channels: int = 1
     algebra: CliffordAlgebra = CliffordAlgebra(1, 3)
+    grades: tuple[int, ...] | None = None
 
     @property
     def dim(self) -> int:
         """Number of components of one multivector."""
-        return self.algebra.dim
+        return sum(self.algebra.grade_dims[grade] for grade in self._grades)
+
+    @property
+    def _grades(self) -> tuple[int, ...]:
+        return tuple(range(self.algebra.n + 1)) if self.grades is None else self.grades
 
     def random(self, shape: tuple[int, ...] = (), generator: torch.Generator | None = None) -> Tensor:
         """Normal components of unit variance, float64, shape (dim, channels, *shape)."""
@@ -263,4 +270,5 @@ class Multivectors:
         """Transform the first axis of ``x``, shape (dim, channels, ...); dtype and device are kept."""
         if x.shape[:2] != (self.dim, self.channels):
             raise ConfigError(f"multivectors are (components {self.dim}, channels {self.channels}, ...); got {tuple(x.shape)}")
-        return self.algebra.act(transform, x.movedim(0, -1)).movedim(-1, 0)
+        blocks = [self.algebra.grade_matrix(transform, grade) for grade in self._grades]
+        return apply_matrix(torch.block_diag(*blocks), x.movedim(0, -1)).movedim(-1, 0)  # type: ignore[no-untyped-call]

@@ -1,114 +1,75 @@
-r"""Geometric product of Cl(1,3) on batches, components first, with its algebraic backward pass.
+r"""Geometric product of Cl(1,3) on batches, components first, with and without weights of its grade paths.
 
-A multivector field has shape (16, channels, jets, particles): component A of all multivectors is one contiguous block, and the
-product is a sum of 256 (64 if the left factor is a vector) block operations without gather or outer product.
-
-For z = x y and the upstream gradient g, with eta the signs of the invariant form and ~ the reversion,
+A multivector field has shape (16, channels, jets, particles): component A of all multivectors is one contiguous block. For z = x y and
+the upstream gradient g, with eta the signs of the invariant form and ~ the reversion,
 
 .. math:: \partial_x = \eta\,(\eta g)\,\tilde y, \qquad \partial_y = \eta\,\tilde x\,(\eta g),
 
-because b(x y, h) = b(x, h ~y) = b(y, ~x h). One routine serves all three products and no table is differentiated through.
+because b(x y, h) = b(x, h ~y) = b(y, ~x h): the gradients are products too, and no table is differentiated through.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
+from functools import cache
+from math import prod
 
 import torch
 from torch import Tensor
 
-from lorentznet.group.clifford import CliffordAlgebra
-from lorentznet.nn.constant import Constant
+from lorentznet.errors import nearest
+from lorentznet.nn.product_kernels import FULLY_CONNECTED_KERNELS, KERNELS, product
+from lorentznet.nn.product_terms import ALL, FORM, REVERSION, SPACETIME, VECTOR, Blades, product_terms
 
-SPACETIME = CliffordAlgebra(1, 3)
-
-Blades = tuple[int, ...]
-ALL: Blades = tuple(range(16))
-VECTOR: Blades = (1, 2, 3, 4)
-
-FORM, REVERSION = Constant(SPACETIME.eta), Constant(SPACETIME.reversion_signs)
-_SIGNS = {
-    (name, blades): Constant(constant.value[list(blades)])
-    for name, constant in (("form", FORM), ("reversion", REVERSION))
-    for blades in (ALL, VECTOR)
-}
+__all__ = ["ALL", "FORM", "REVERSION", "SPACETIME", "geometric_product", "vector_product"]
 
 
-@lru_cache(maxsize=32)
-def _terms(left: Blades, right: Blades, out: Blades) -> tuple[tuple[int, int, int, float], ...]:
-    """(row of the left factor, row of the right factor, row of the product, sign) for blades kept in each."""
-    table = SPACETIME.cayley
-    return tuple(
-        (a, b, c, float(table[i, j, k]))
-        for a, i in enumerate(left)
-        for b, j in enumerate(right)
-        for c, k in enumerate(out)
-        if table[i, j, k] != 0
-    )
+def geometric_product(x: Tensor, y: Tensor, blades: Blades = ALL, weights: Tensor | None = None, kernel: str = "auto") -> Tensor:
+    r"""x y in Cl(1,3), or what of it lies in some grades if both factors do; its grade paths weighted if wanted.
 
+    With weights, p running over the grade paths (i, k) -> j,
 
-def _signs(which: str, blades: Blades, like: Tensor) -> Tensor:
-    """Signs of the invariant form or of the reversion, one per row of ``like``."""
-    return _SIGNS[which, blades].like(like).view(-1, *[1] * (like.ndim - 1))
-
-
-def _multiply(x: Tensor, y: Tensor, left: Blades, right: Blades, out: Blades) -> Tensor:
-    """Sum of signed block products; rows of ``x`` are the blades ``left``, and so on."""
-    shape = torch.broadcast_shapes(x.shape[1:], y.shape[1:])
-    result = torch.zeros((len(out), *shape), dtype=x.dtype, device=x.device)
-    x_rows, y_rows, rows = x.unbind(0), y.unbind(0), result.unbind(0)
-    for a, b, c, sign in _terms(left, right, out):
-        rows[c].addcmul_(x_rows[a], y_rows[b], value=sign)
-    return result
-
-
-class _Product(torch.autograd.Function):
-    """The blades ``out`` of x y, x having the blades ``left`` and y the blades ``right``.
-
-    Its gradients are products of the same kind, so it can be differentiated any number of times.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, left: Blades, right: Blades, out: Blades) -> Tensor:
-        ctx.save_for_backward(x, y)
-        ctx.blades = left, right, out
-        return _multiply(x, y, left, right, out)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
-        (x, y), (left, right, out) = ctx.saved_tensors, ctx.blades
-        weighted = _signs("form", out, gradients[0]) * gradients[0]
-        grad_x = grad_y = None
-        if ctx.needs_input_grad[0]:
-            product = _Product.apply(weighted, _signs("reversion", right, y) * y, out, right, left)
-            grad_x = (_signs("form", left, x) * product).sum_to_size(x.shape)
-        if ctx.needs_input_grad[1]:
-            product = _Product.apply(_signs("reversion", left, x) * x, weighted, left, out, right)
-            grad_y = (_signs("form", right, y) * product).sum_to_size(y.shape)
-        return grad_x, grad_y, None, None, None
-
-
-def geometric_product(x: Tensor, y: Tensor) -> Tensor:
-    """x y in Cl(1,3).
+    .. math:: z_c^{(j)} = \sum_{(i,k)} w_{cp}\,\langle x_c^{(i)} y_c^{(k)}\rangle_j \qquad\text{or}\qquad
+              z_m^{(j)} = \sum_{n,(i,k)} w_{mnp}\,\langle x_n^{(i)} y_n^{(k)}\rangle_j .
 
     Parameters
     ----------
     x, y
         Shape (16, ...), components first in the order of :class:`~lorentznet.group.clifford.CliffordAlgebra`; the other axes broadcast.
+        With weights the second axis is that of channels.
+    blades
+        Components that x, y and the result consist of: those of whole grades, so that the product stays equivariant.
+    weights
+        Shape (channels, 35), one for each channel and path, or (channels of the result, channels, 35), fully connected;
+        paths in the order of the algebra's ``grade_paths``. With ``blades`` only those between grades that are there.
+    kernel
+        How it is computed; all agree to rounding:
+
+        * "auto": "triton" on a GPU where triton is installed, "compiled" inside torch.compile, else "eager"; with fully connected
+          weights "eager" everywhere,
+        * "eager": tensor operations in blocks that stay in the cache of a core,
+        * "compiled": unrolled and compiled by torch.compile at the first use, half a minute for each pass; not for fully connected weights,
+        * "triton": one fused kernel on a GPU; not for fully connected weights,
+        * "dense": the contraction with the structure constants, slow and obvious.
 
     Returns
     -------
-    Tensor, shape (16, ...)
+    Tensor, shape (16, ...); with ``blades`` their number takes the place of 16
+
+    Raises
+    ------
+    ValueError
+        If the numbers of components, channels or paths do not fit, or the kernel is not one of these.
 
     Notes
     -----
-    Runs in the dtype of its arguments and is left out of autocast: products of components in low precision destroy invariance.
+    Runs in the dtype of its arguments, float32 at least, and is left out of autocast and of TF32: products of components in low precision
+    destroy invariance. Each component is the sum of its own terms, so that grades of very different size do not spoil each other (a product
+    of matrices would mix them); where the terms of a component cancel, its error is relative to them and not to the component.
     """
-    return _apply(x, y, ALL, ALL)
+    return _apply(x, y, weights, (blades, blades, blades), kernel)
 
 
-def vector_product(v: Tensor, y: Tensor) -> Tensor:
+def vector_product(v: Tensor, y: Tensor, blades: Blades = ALL, kernel: str = "auto") -> Tensor:
     """v y with a vector on the left: 64 instead of 256 terms.
 
     Parameters
@@ -117,16 +78,68 @@ def vector_product(v: Tensor, y: Tensor) -> Tensor:
         Four-vectors, shape (4, ...), components first.
     y
         Multivectors, shape (16, ...).
+    blades
+        Components of ``y`` and of the result, as in :func:`geometric_product`.
+    kernel
+        As in :func:`geometric_product`.
     """
-    return _apply(v, y, VECTOR, ALL)
+    return _apply(v, y, None, (VECTOR, blades, blades), kernel)
 
 
-def _apply(x: Tensor, y: Tensor, left: Blades, right: Blades) -> Tensor:
-    if x.shape[0] != len(left) or y.shape[0] != len(right):
-        raise ValueError(f"expected {len(left)} and {len(right)} components on the first axes, got {x.shape[0]} and {y.shape[0]}")
+def _apply(x: Tensor, y: Tensor, weights: Tensor | None, blades: tuple[Blades, Blades, Blades], kernel: str) -> Tensor:
+    if kernel not in KERNELS:
+        raise ValueError(f"unknown kernel '{kernel}' of the geometric product; {nearest(kernel, KERNELS)}")
+    if x.shape[0] != len(blades[0]) or y.shape[0] != len(blades[1]):
+        raise ValueError(
+            f"expected {len(blades[0])} and {len(blades[1])} components on the first axes, got {x.shape[0]} and {y.shape[0]}"
+        )
     dtype = torch.promote_types(x.dtype, y.dtype)
     if dtype in (torch.float16, torch.bfloat16):
         dtype = torch.float32
-    with torch.autocast(x.device.type, enabled=False):
-        result: Tensor = _Product.apply(x.to(dtype), y.to(dtype), left, right, ALL)
-    return result
+    shape = _common(x.shape[1:], y.shape[1:])
+    if weights is not None:
+        if not torch.compiler.is_compiling():
+            _check_weights(weights, shape[0] if shape else 0, blades, kernel)
+        dtype = torch.promote_types(dtype, weights.dtype)
+        weights = weights.to(dtype)
+    flat = (prod(shape),) if weights is None else (shape[0], prod(shape[1:]))
+    x, y = (_spread(factor.to(dtype), shape).reshape(factor.shape[0], *flat) for factor in (x, y))
+    numbers = _words.__wrapped__(blades) if torch.compiler.is_compiling() else _words(blades)
+    return product(x, y, weights, numbers, kernel).view(
+        len(blades[2]), *(shape if weights is None else (weights.shape[0], *shape[1:]))
+    )
+
+
+def _common(one: torch.Size, other: torch.Size) -> torch.Size:
+    """What both shapes broadcast to; faster than torch's own for shapes of equal length."""
+    if len(one) != len(other):
+        return torch.broadcast_shapes(one, other)
+    return torch.Size([b if a == 1 else a for a, b in zip(one, other, strict=True)])
+
+
+@cache
+def _words(blades: tuple[Blades, Blades, Blades]) -> str:
+    """The blades of both factors and of the result as an operator of torch takes them."""
+    return "|".join([" ".join([str(number) for number in kept]) for kept in blades])
+
+
+def _spread(factor: Tensor, shape: torch.Size) -> Tensor:
+    """The factor, its axes after the components broadcast to ``shape``."""
+    if factor.shape[1:] == shape:
+        return factor
+    missing = len(shape) - (factor.ndim - 1)
+    return factor.reshape(factor.shape[0], *[1] * missing, *factor.shape[1:]).expand(-1, *shape)
+
+
+def _check_weights(weights: Tensor, channels: int, blades: tuple[Blades, Blades, Blades], kernel: str) -> None:
+    if weights.ndim == 3 and kernel not in FULLY_CONNECTED_KERNELS:
+        raise ValueError(
+            f"kernel '{kernel}' has no fully connected weights, shape {tuple(weights.shape)}; "
+            f"possible: {', '.join(FULLY_CONNECTED_KERNELS)}"
+        )
+    paths = len(product_terms(*blades).paths)
+    if weights.ndim not in (2, 3) or weights.shape[-2:] != (channels, paths):
+        raise ValueError(
+            f"weights of {channels} channels and {paths} grade paths have the shape ({channels}, {paths}) or "
+            f"(channels of the result, {channels}, {paths}), got {tuple(weights.shape)}"
+        )

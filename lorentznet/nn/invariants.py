@@ -11,9 +11,8 @@ from torch import Tensor
 from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
 from lorentznet.group.minkowski import minkowski_dot
 from lorentznet.nn.constant import Constant
-from lorentznet.nn.geometric_product import FORM
 from lorentznet.nn.mixing import SCALAR
-from lorentznet.nn.multivector import per_grade
+from lorentznet.nn.multivector import ALL_GRADES, Grades
 
 VECTOR = Irrep(1, 1)
 
@@ -64,22 +63,24 @@ def count_irrep_invariants(irreps: Irreps) -> int:
     return sum(mult * (2 if irrep == VECTOR else 1) for mult, irrep in irreps)
 
 
-def multivector_invariants(x: Tensor, time: Tensor | None) -> Tensor:
-    """Six invariants of each multivector: its scalar, asinh of v.u of its vector, and asinh of q of grades 1 to 4.
+def multivector_invariants(x: Tensor, time: Tensor | None, grades: Grades = ALL_GRADES) -> Tensor:
+    """Invariants of each multivector: its scalar, asinh of v.u of its vector, and asinh of q of every grade but the scalar.
 
     Parameters
     ----------
     x
-        Shape (16, channels, jets, particles).
+        Shape (components, channels, jets, particles).
     time
         u of each jet, shape (jets, 4), or None in the rest frame.
+    grades
+        What the multivectors consist of.
 
     Returns
     -------
-    Tensor, shape (6 channels, jets, particles)
+    Tensor, shape ((1 + number of grades) channels, jets, particles)
     """
-    signs = FORM.like(x).view(-1, *[1] * (x.ndim - 1))
-    squares = per_grade(signs * x.square())[1:]
+    signs = grades.form.like(x).view(-1, *[1] * (x.ndim - 1))
+    squares = grades.sums(signs * x.square())[1:]
     component = time_component(x[1:5].movedim(0, -1), time)
     return torch.cat((x[:1], torch.asinh(torch.cat((component[None], squares))))).flatten(0, 1)
 

@@ -15,13 +15,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lorentznet.group.clifford import Multivectors
 from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.cg_product import VectorProduct
 from lorentznet.nn.constant import Constant
 from lorentznet.nn.geometric_product import vector_product
 from lorentznet.nn.graph import ALL_PAIRS, Graph
+from lorentznet.nn.multivector import ALL_GRADES, Grades
 
 
 class CGMessage(EquivariantModule):
@@ -101,23 +101,27 @@ class CliffordMessage(EquivariantModule):
     ----------
     channels
         Number of multivectors.
+    grades
+        What the multivectors consist of.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, grades: Grades = ALL_GRADES) -> None:
         super().__init__()
-        self.irreps_in, self.irreps_out = Multivectors(channels), Multivectors(2 * channels)
+        self.blades = grades.blades
+        self.irreps_in, self.irreps_out = grades.law(channels), grades.law(2 * channels)
 
     def forward(self, x: Tensor, vectors: Tensor, plain: Tensor, directed: Tensor, graph: Graph = ALL_PAIRS) -> Tensor:
-        """Both sums, channels one after the other; arguments as in :class:`CGMessage`, ``x`` being (16, channels, jets, particles)."""
+        """Both sums, channels one after the other; arguments as in :class:`CGMessage`, ``x`` (components, channels, jets, particles)."""
         components_first = vectors.movedim(-1, 0)[:, None]
         first = aggregate(plain, x, graph)
-        summed, crossed = aggregate(directed, torch.cat((x, vector_product(components_first, x))), graph).split(16)
-        return torch.cat((first, vector_product(components_first, summed) - crossed), 1)
+        product = vector_product(components_first, x, self.blades).to(x)  # of bfloat16 factors it is float32
+        summed, crossed = aggregate(directed, torch.cat((x, product)), graph).split(len(self.blades))
+        return torch.cat((first, vector_product(components_first, summed, self.blades).to(x) - crossed), 1)
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
-        """Two channels."""
-        return (cls(2),)
+        """Two channels, of all grades and of scalars and vectors."""
+        return cls(2), cls(2, Grades((0, 1)))
 
     def example_inputs(self, generator: torch.Generator) -> tuple:
         """Multivectors, momenta and weights."""

@@ -8,10 +8,36 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["explain", "html", "invariance", "page", "regression", "roc", "scores", "style", "tagging", "training"]
+__all__ = [
+    "calibration",
+    "dependence",
+    "explain",
+    "html",
+    "invariance",
+    "page",
+    "regression",
+    "roc",
+    "scores",
+    "style",
+    "tagging",
+    "training",
+]
 
 if TYPE_CHECKING:
-    from lorentznet.reports import explain, html, invariance, page, regression, roc, scores, style, tagging, training
+    from lorentznet.reports import (
+        calibration,
+        dependence,
+        explain,
+        html,
+        invariance,
+        page,
+        regression,
+        roc,
+        scores,
+        style,
+        tagging,
+        training,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lorentznet.errors import DataError, nearest
+from lorentznet.evaluate.evaluation import Evaluation
 from lorentznet.evaluate.regression import RegressionEvaluation
-from lorentznet.evaluate.summary import Evaluation
 from lorentznet.evaluate.tables import Columns, read_columns
 
 RUN, EVALUATION, INVARIANCE, PAGE = "run.json", "metrics.json", "invariance.json", "index.html"
@@ -141,9 +141,7 @@ def _add_evaluation(study: Study, folder: Path) -> None:
     if study.evaluation is None:
         study.evaluation = found
         return
-    study.evaluation.taggers.update(found.taggers)
-    study.evaluation.curves.update(found.curves)
-    study.evaluation.histograms.update(found.histograms)
+    study.evaluation.add(found)
 
 
 def _add_regression(study: Study, folder: Path) -> None:

@@ -1,23 +1,23 @@
-"""How invariant trained taggers are: change of the logit against the gamma of a boost, in both precisions and both front ends."""
+"""How invariant trained taggers are: change of the logit against the gamma of a boost, error of each layer, effect of emissions."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from matplotlib.axes import Axes
 
-from lorentznet.evaluate.invariance_result import number
+from lorentznet.evaluate.invariance_tables import curves, points
+from lorentznet.evaluate.invariance_words import sorted_modes
 from lorentznet.reports import style
-
-HEADER = ("tagger", "dtype", "conditioning", "transformation", "gamma", "rms", "max", "nonfinite")
-"""Columns of ``invariance.csv``."""
 
 MODES = {
     ("float32", "lab"): ("float32, lab frame", "C1", "o", "--"),
     ("float64", "lab"): ("float64, lab frame", "C2", "s", "--"),
     ("bfloat16", "lab"): ("bfloat16, lab frame", "C3", "^", "--"),
+    ("autocast", "lab"): ("bfloat16 autocast, lab frame", "C6", "v", "--"),
+    ("autocast", "frame"): ("bfloat16 autocast, float64 rest frame", "C7", "v", "-"),
     ("bfloat16", "frame"): ("bfloat16, float64 rest frame", "C5", "^", "-"),
     ("float32", "frame"): ("float32, float64 rest frame", "C0", "o", "-"),
     ("float64", "frame"): ("float64, rest frame", "C4", "s", "-"),
@@ -28,10 +28,15 @@ WORDS = {
     "boost": "boost along a random axis",
     "boost_z": "boost along the beam",
     "boost_transverse": "boost across the beam",
-    "rotation": "rotation",
-    "reflection": "reflection",
 }
 """Transformations in words."""
+
+EMISSIONS = {
+    "soft": ("momentum fraction of a soft particle", "soft particle"),
+    "collinear": ("angle of a collinear splitting [rad]", "collinear splitting"),
+}
+"""What an emission is measured by, for the axis, and what it is."""
+_DECADES = 1e4
 
 
 def draw(
@@ -82,64 +87,81 @@ def draw(
     return ax
 
 
-def points(curve: Mapping[str, Mapping[str, Any]], quantity: str = "rms") -> tuple[list[float], list[float]]:
-    """Gammas, rising, and the values there; NaN where the logit was not finite.
+def draw_layers(numbers: Mapping[str, Any], ax: Axes | None = None, title: str = "", note: str = "") -> Axes:
+    """Draw the error of equivariance of every layer, from the first to the last: its own (filled), and what has gathered (open).
 
-    Examples
-    --------
-    >>> points({"10": {"rms": 2e-7}, "1.1": {"rms": 1e-7}})
-    ([1.1, 10.0], [1e-07, 2e-07])
+    Parameters
+    ----------
+    numbers
+        One tagger of ``invariance.json`` with ``layers.<dtype>.<frame|lab>.<layer> = {own, total}``; modes behind the rest frame are
+        drawn, others if there are none.
+    ax, title, note
+        As in :func:`draw`.
     """
-    pairs = sorted((float(gamma), change.get(quantity)) for gamma, change in curve.items())
-    return [gamma for gamma, _ in pairs], [math.nan if value is None else float(value) for _, value in pairs]
+    layers = {(dtype, front): errors for dtype, fronts in numbers["layers"].items() for front, errors in fronts.items()}
+    front = "frame" if any(mode[1] == "frame" for mode in layers) else "lab"
+    shown = [mode for mode in sorted_modes(layers) if mode[1] == front]
+    names = list(dict.fromkeys(name for mode in shown for name in layers[mode]))
+    if ax is None:
+        with style.style():
+            ax = style.axes(1.9 + 0.21 * len(names), below=0.5)
+            ax.figure.subplots_adjust(left=0.37)
+            return style.legend_below(draw_layers(numbers, ax, title, note), columns=2)
+    for mode in shown:
+        _, colour, marker, _ = MODES[mode]
+        for key, filled, what in (("own", colour, "its own"), ("total", "none", "gathered")):
+            found = [(layers[mode][name].get(key), place) for place, name in enumerate(names) if name in layers[mode]]
+            errors = [(max(error, 1e-17), place) for error, place in found if error is not None]
+            if errors:
+                x, y = zip(*errors, strict=True)
+                ax.plot(x, y, marker, color=colour, markerfacecolor=filled, markersize=5, label=f"{mode[0]}, {what}")
+    ax.set(xscale="log", ylim=(len(names) - 0.4, -0.6))
+    ax.set_yticks(range(len(names)), [name.removeprefix("network.") for name in names], fontsize=9)
+    ax.tick_params(axis="y", which="minor", left=False, right=False)
+    ax.set_xlabel("relative error of equivariance")
+    ax.set_ylabel("")
+    if ax.lines:
+        ax.legend(loc="best")
+    style.note(ax, note, title)
+    return ax
 
 
-def scanned(numbers: Mapping[str, Any]) -> list[str]:
-    """Transformations of a tagger that were measured at several gammas."""
-    return list(dict.fromkeys(name for _, name, curve in _curves(numbers) if len(curve) > 1))
+def draw_emissions(taggers: Mapping[str, Mapping[str, Any]], kind: str = "soft", ax: Axes | None = None, note: str = "") -> Axes:
+    """Draw the rms change of the logit by a soft particle, or a collinear splitting, against its size, for some taggers.
+
+    Parameters
+    ----------
+    taggers
+        As in ``invariance.json``; those with ``irc.<kind>.changes.<size> = {rms, max}`` are drawn.
+    kind
+        ``"soft"`` or ``"collinear"``.
+    ax, note
+        As in :func:`draw`.
+    """
+    if ax is None:
+        with style.style():
+            below = 0.21 * len(taggers) + 0.1
+            return style.legend_below(draw_emissions(taggers, kind, style.axes(4.4 + below, below=below), note))
+    for place, (name, numbers) in enumerate(taggers.items()):
+        found = numbers.get("irc", {}).get(kind)
+        if found:
+            verdict = "safe" if found["safe"] else "not safe"
+            sizes, rms = points(found["changes"])
+            ax.plot(sizes, rms, "-o", markersize=4, color=style.colour(place), label=f"{name}: {verdict}")
+    ax.set(xscale="log", yscale="log")
+    lowest, highest = ax.get_ylim()
+    ax.set_ylim(min(lowest, highest / _DECADES), 2 * highest)  # so that flat is seen to be flat
+    axis, _ = EMISSIONS[kind]
+    ax.set_xlabel(axis)
+    ax.set_ylabel(r"rms $\Delta$ logit / $\sigma$(logit)")
+    if ax.lines:
+        ax.legend(loc="best")
+    style.note(ax, note)
+    return ax
 
 
 def limits_of(taggers: Iterable[Mapping[str, Any]]) -> tuple[float, float]:
     """A range with all rms values of some taggers under boosts, and a decade on both sides."""
-    curves = [curve for numbers in taggers for _, _, curve in _curves(numbers) if len(curve) > 1]
-    values = [value for curve in curves for value in points(curve)[1] if math.isfinite(value) and value > 0] or [1.0]
+    boosts = [curve for numbers in taggers for _, _, curve in curves(numbers) if len(curve) > 1]
+    values = [value for curve in boosts for value in points(curve)[1] if math.isfinite(value) and value > 0] or [1.0]
     return min(values) / 10, max(values) * 10
-
-
-def rows(taggers: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
-    """Every number as :data:`HEADER` says; the floor has the conditioning ``floor``."""
-    for name, numbers in taggers.items():
-        for (dtype, conditioning), transformation, curve in _curves(numbers):
-            for gamma, change in curve.items():
-                place = (name, dtype, conditioning, transformation, gamma)
-                yield (*place, change.get("rms"), change.get("max"), change.get("nonfinite", 0))
-
-
-def cells(taggers: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a table in words: a row for each tagger and mode; boosts along a random axis, then what has no gamma."""
-    table: dict[str, dict[str, str]] = {}
-    gammas: set[float] = set()
-    others: dict[str, None] = {}
-    for name, numbers in taggers.items():
-        boost = "boost" if "boost" in scanned(numbers) else next(iter(scanned(numbers)), "")
-        for mode, transformation, curve in _curves(numbers):
-            row = table.setdefault(f"{name}: {MODES[mode][0] if mode in MODES else 'floor, rounding of the input'}", {})
-            for gamma, value in zip(*points(curve), strict=True):
-                if transformation == boost:
-                    row[f"γ = {gamma:g}"] = number(value)
-                    gammas.add(gamma)
-                elif len(curve) == 1:
-                    row[transformation] = number(value)
-                    others[transformation] = None
-    columns = [*(f"γ = {gamma:g}" for gamma in sorted(gammas)), *others]
-    body = [[name, *(row.get(column, "") for column in columns)] for name, row in table.items()]
-    return ["tagger: precision, frame", *columns], body
-
-
-def _curves(numbers: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str, Mapping[str, Any]]]:
-    """Mode, transformation and points of every curve of a tagger, the floor last as mode ("float64", "floor")."""
-    for mode in MODES:
-        for transformation, curve in numbers.get(mode[0], {}).get(mode[1], {}).items():
-            yield mode, transformation, curve
-    for transformation, curve in numbers.get("floor", {}).items():
-        yield ("float64", "floor"), transformation, curve

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from lorentznet.evaluate.tables import file_name, write_columns, write_rows
-from lorentznet.reports import html, invariance, style, tagging, training, words
+from lorentznet.evaluate import invariance_tables
+from lorentznet.evaluate.evaluation_tables import further_tables
+from lorentznet.evaluate.tables import file_name, write_columns
+from lorentznet.reports import html, invariance_section, style, tagging, training, words
 from lorentznet.reports.folders import Study, collect
 from lorentznet.reports.output import together
 
@@ -46,8 +48,9 @@ def write_report(folders: Sequence[str | Path], out: str | Path) -> Path:
             title,
             html.paragraph(words.summary(study), "lead"),
             _results(study, artist),
+            *_further(study, artist),
             _regression(study),
-            _invariance(study, artist),
+            invariance_section.section(study, artist),
             _jets(study),
             _taggers(study),
             _training(study, artist),
@@ -84,7 +87,7 @@ def _write_numbers(study: Study, folder: Path) -> None:
     if study.invariance:
         numbers = {"taggers": study.invariance}
         (folder / "invariance.json").write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        write_rows(folder / "invariance.csv", invariance.HEADER, invariance.rows(study.invariance))
+        invariance_tables.write_csv(folder, study.invariance)
     taken: set[str] = set()
     for name, run in study.runs.items():
         if run.history:
@@ -98,7 +101,7 @@ def _results(study: Study, artist: Artist) -> str:
     header, *rows = [[words.unbroken(cell) for cell in row] for row in evaluation.cells()]
     caption = (
         f"{evaluation.jets() or 'Evaluated jets'}. Errors are central 68.27 % intervals from the number of jets alone, not "
-        "from repeated training: DeLong for the AUC, Clopper-Pearson for accuracy and rejection. 1/εB is the background "
+        f"from repeated training: DeLong for the AUC, {words.counting(study)} for accuracy and rejection. 1/εB is the background "
         "rejection at signal efficiency εS; in brackets the number of background jets that survive."
     )
     if not evaluation.curves:
@@ -126,6 +129,19 @@ def _results(study: Study, artist: Artist) -> str:
     )
 
 
+def _further(study: Study, artist: Artist) -> Iterator[str]:
+    """Calibration, efficiencies in bins, comparisons and ensembles: a section for each table, with its figures."""
+    if study.evaluation is None:
+        return
+    figures: dict[str, list[str]] = {}
+    for drawn in tagging.further_figures(study.evaluation):
+        section = "Calibration" if drawn.name == "reliability" else "Background efficiency in bins"
+        figures.setdefault(section, []).append(artist.figure(drawn.axes, drawn.name, drawn.description))
+    for title, (header, *rows) in further_tables(study.evaluation.numbers):
+        cells = [[words.unbroken(cell) for cell in row] for row in rows]
+        yield html.section(title, html.table(header, cells, words.explained(title)), html.figures(*figures.get(title, ())))
+
+
 def _regression(study: Study) -> str:
     if study.regression is None:
         return ""
@@ -135,34 +151,6 @@ def _regression(study: Study) -> str:
         "central 68.27 % of jets over the median. Errors are those of the bootstrap, with the same draws for network and plain jet."
     )
     return html.section("Momentum and mass", html.table(header, rows, caption))
-
-
-def _invariance(study: Study, artist: Artist) -> str:
-    if not study.invariance:
-        return ""
-    figures, limits = [], invariance.limits_of(study.invariance.values())
-    for name, numbers in study.invariance.items():
-        for transformation in invariance.scanned(numbers):
-            seen = invariance.WORDS.get(transformation, transformation)
-            ax = invariance.draw(numbers, transformation, title=name, note=words.scanned_jets(numbers), limits=limits)
-            figures.append(artist.figure(ax, f"invariance_{name}_{transformation}", f"Change of the logit of {name}: {seen}"))
-    explained = (
-        "Each jet is seen from another frame, drawn at random, and scored again: shown is the change of the trained tagger's "
-        "logit, root mean square over the jets, in units of the logit's standard deviation. Momenta are transformed in extended "
-        "precision and rounded to float64, reference vectors along with them. Grey: what the rounding of the "
-        "transformed momenta to float64 does by itself."
-    )
-    header, rows = invariance.cells(study.invariance)
-    rows = [[words.unbroken(cell) for cell in row] for row in rows]
-    return html.section(
-        "Invariance",
-        html.paragraph(explained),
-        html.items(words.verdicts(study)),
-        html.figures(*figures),
-        html.table(
-            header, rows, "Root mean square change of the logit in its standard deviations; γ: boost along a random axis."
-        ),
-    )
 
 
 def _jets(study: Study) -> str:

@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from lorentznet import files
 
+Array = NDArray[np.float64]
 WIDTH = 5.8
 """Width of a figure in inches: its letters can still be read on a phone."""
 
@@ -81,6 +84,15 @@ def axes(height: float = 4.8, rows: int = 1, columns: int = 1, below: float = 0.
 def colour(number: int) -> str:
     """Colour of the n-th tagger."""
     return f"C{number % 10}"
+
+
+def points(ax: Axes, x: Array, y: Array, low: Array, high: Array, number: int, label: str) -> None:
+    """Points of the n-th tagger with the limits of their intervals, joined by a thin line."""
+    errors = np.maximum(np.stack((y - low, high - y)), 0.0)
+    line = "-" if number < 10 else "--"
+    ax.errorbar(
+        x, y, errors, color=colour(number), marker="o", markersize=3.5, linestyle=line, linewidth=1, elinewidth=1, label=label
+    )
 
 
 def note(ax: Axes, text: str, title: str = "") -> None:

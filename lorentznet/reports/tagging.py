@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lorentznet.evaluate.dependence import MASSES
+from lorentznet.evaluate.evaluation import Evaluation
 from lorentznet.evaluate.intervals import Estimate
-from lorentznet.evaluate.summary import Evaluation
-from lorentznet.reports import roc, scores, style
+from lorentznet.evaluate.tables import Columns
+from lorentznet.reports import calibration, dependence, roc, scores, style
 from lorentznet.reports.output import together
+
+LINES = 10
+"""Curves, at most, in a figure of efficiencies: more cannot be told apart, and are in the tables only."""
 
 
 def write_evaluation(evaluation: Evaluation, out: str | Path) -> Path:
-    """Write ``metrics.json``, ``metrics.csv``, the curves as CSV, and the figures ``roc`` and ``scores``, all or nothing.
+    """Write ``metrics.json``, ``metrics.csv``, the curves as CSV, and the figures, all or nothing.
+
+    These are ``roc``, ``scores`` and those of :func:`further_figures`.
 
     Returns
     -------
@@ -27,7 +37,18 @@ def write_evaluation(evaluation: Evaluation, out: str | Path) -> Path:
         with style.style():
             style.save(draw_roc(evaluation), folder / "roc")
             style.save(draw_scores(evaluation), folder / "scores")
+            for drawn in further_figures(evaluation):
+                style.save(drawn.axes, folder / drawn.name)
     return Path(out) / "metrics.json"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure with the stem of its files and what is seen in it."""
+
+    axes: Axes
+    name: str
+    description: str
 
 
 def draw_roc(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
@@ -40,9 +61,7 @@ def draw_roc(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
             key = f"{name}: {signal}" if several else name
             area = Estimate.from_dict(tagger["classes"][signal]["auc"] if several else tagger["auc"])
             curves[key], labels[key] = columns, f"{key}  AUC {area.text()}"
-    return roc.draw(
-        curves, ax, labels, classes(evaluation), ", ".join(part for part in (evaluation.jets(), "68 % bands") if part)
-    )
+    return roc.draw(curves, ax, labels, classes(evaluation), _note(evaluation, "68 % bands"))
 
 
 def classes(evaluation: Evaluation) -> tuple[str, str] | None:
@@ -73,3 +92,95 @@ def draw_score(evaluation: Evaluation, name: str, signal: str, ax: Axes | None =
     return scores.draw(
         evaluation.histograms[name][signal], ax, title=name, signal=signal, background=background, note=evaluation.jets(name)
     )
+
+
+def further_figures(evaluation: Evaluation) -> Iterator[Drawn]:
+    """Reliability, efficiencies along each observer, the mass of the background, and a map for each tagger, as far as they are there.
+
+    Efficiencies are those at the loosest of the working points, where most background survives.
+    """
+    if any("reliability" in columns for columns in evaluation.details.values()):
+        yield Drawn(
+            draw_reliability(evaluation), "reliability", "Observed fraction against predicted probability for each tagger"
+        )
+    names = classes(evaluation)
+    of_class = {"signal": names[1] if names else "", "background": names[0] if names else ""}
+    curves, point = _details(evaluation, "dependence"), _loosest(evaluation)
+    observers = dict.fromkeys(name for columns in curves.values() for name in columns["observer"].tolist())
+    note = _note(evaluation, f"εS = {point}")
+    for observer in observers if len(curves) <= LINES else ():
+        rows = {name: dependence.of(columns, float(point), observer) for name, columns in curves.items()}
+        rows = {name: part for name, part in rows.items() if len(part["low"])}
+        for what in ("background", "signal"):
+            axes = dependence.draw(rows, observer, what, labels={name: name for name in rows}, name=of_class[what], note=note)
+            yield Drawn(
+                axes, f"{what}_efficiency_{observer}", f"{what.capitalize()} efficiency in bins of {observer} for each tagger"
+            )
+    spectra = {name: columns for name, columns in _details(evaluation, "mass").items() if f"after_{point}" in columns}
+    if 0 < len(spectra) <= LINES:
+        labels = {name: f"{name}, JSD {_jsd(evaluation, name, point)}" for name in spectra}
+        mass = next((name for name in MASSES if name in observers), "jet_mass")
+        axes = dependence.draw_mass(spectra, point, None, labels, mass, of_class["background"] or "background", note)
+        yield Drawn(axes, "mass_sculpting", "Mass spectrum of the background before and after the cut")
+    maps = {name: dependence.of(columns, float(point)) for name, columns in _details(evaluation, "map").items()}
+    maps = {name: part for name, part in maps.items() if len(part["x_low"])}
+    for name, part in maps.items() if len(maps) <= LINES else ():
+        found = _part(evaluation, name)["map"]
+        short = _note(evaluation, f"εS = {point}", evaluation.jets().partition(" (")[0])  # the name stands on the same line
+        axes = dependence.draw_map(part, (found["x"], found["y"]), "background", None, name, of_class["background"], short)
+        yield Drawn(axes, f"map_{name}", f"Background efficiency of {name} in bins of {found['x']} and {found['y']}")
+
+
+def draw_reliability(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
+    """The reliability of all taggers, and after temperature scaling, with their calibration errors in the legend."""
+    curves: dict[str, Columns] = {}
+    labels = {}
+    for name, columns in evaluation.details.items():
+        found = evaluation.taggers[name]["calibration"]
+        for key, part, word in (
+            ("reliability", found, name),
+            ("scaled_reliability", found.get("scaled", {}), f"{name}, scaled"),
+        ):
+            if key in columns:
+                curves[word] = columns[key]
+                labels[word] = f"{word}  ECE {part['ece']:.2g} (calibrated: {part['ece_expected']:.2g})"
+    names = classes(evaluation)
+    return calibration.draw(curves, ax, labels, names[1] if names else "", _note(evaluation, "68 % intervals"))
+
+
+def _note(evaluation: Evaluation, words: str, jets: str | None = None) -> str:
+    """Which jets, what else, and which seeds of the trainings."""
+    return ", ".join(part for part in (evaluation.jets() if jets is None else jets, words, evaluation.seeds()) if part)
+
+
+def _details(evaluation: Evaluation, kind: str) -> dict[str, Columns]:
+    """Tagger, or tagger and signal class where there are several, -> its columns of one kind."""
+    found = {}
+    for name, columns in evaluation.details.items():
+        several = len(evaluation.curves.get(name, {})) > 1
+        for key, values in columns.items():
+            of_kind, _, signal = key.partition(":")
+            if of_kind == kind:
+                found[f"{name}: {signal}" if several else name] = values
+    return found
+
+
+def _part(evaluation: Evaluation, label: str) -> dict[str, Any]:
+    """The numbers behind one of :func:`_details`."""
+    for name, tagger in evaluation.taggers.items():
+        for signal, part in tagger.get("classes", {}).items():
+            if label == f"{name}: {signal}":
+                return dict(part)
+    return evaluation.taggers[label]
+
+
+def _loosest(evaluation: Evaluation) -> str:
+    parts = [part for tagger in evaluation.taggers.values() for part in (tagger, *tagger.get("classes", {}).values())]
+    return max((point for part in parts for point in part["background_rejection"]), key=float, default="0.5")
+
+
+def _jsd(evaluation: Evaluation, label: str, point: str) -> str:
+    found = _part(evaluation, label)["mass_sculpting"].get(point, {})
+    if found.get("jsd") is None:
+        return "unknown"
+    return f"{found['jsd']:.2g} bit (if unrelated: {found['expected']:.2g})"

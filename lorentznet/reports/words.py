@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lorentznet.evaluate.intervals import Estimate
-from lorentznet.evaluate.invariance_result import mode_name, number
-from lorentznet.evaluate.metrics import Ties
-from lorentznet.reports import invariance
+from lorentznet.evaluate.invariance_tables import points
+from lorentznet.evaluate.invariance_words import mode_name, number
+from lorentznet.evaluate.ties import Ties
 from lorentznet.reports.folders import Study
 
 
@@ -33,7 +33,7 @@ def summary(study: Study) -> str:
     for mode in (("float32", "frame"), ("float64", "frame"), ("float32", "lab"), ("float64", "lab")):
         ends = {}
         for name, numbers in study.invariance.items():
-            gammas, rms = invariance.points(numbers.get(mode[0], {}).get(mode[1], {}).get("boost", {}))
+            gammas, rms = points(numbers.get(mode[0], {}).get(mode[1], {}).get("boost", {}))
             if gammas:
                 ends[f"{number(rms[-1])} ({name})"] = gammas[-1]
         if ends and len(sentences) < 3:
@@ -65,8 +65,44 @@ def _separation(name: str, tagger: Mapping[str, Any], facts: Mapping[str, Any]) 
 
 def unbroken(words: str) -> str:
     """Words in which no line ends within a number and its errors."""
-    joined = re.sub(r" (?=[±>]|[+-]\d|survive\))|(?<=[±>]) ", "\N{NO-BREAK SPACE}", words)
-    return re.sub(r"(?<=[\se])-(?=\d)", "\N{MINUS SIGN}", joined).replace("1/ε", "1/\N{WORD JOINER}ε")
+    joined = re.sub(r" (?=[±>]|[+-]\d|survive\))|(?<=[±>]) |(?<=\(p) | (?=\S+\))", "\N{NO-BREAK SPACE}", words)
+    return re.sub(r"(?:^|(?<=[\se]))-(?=\d)", "\N{MINUS SIGN}", joined).replace("1/ε", "1/\N{WORD JOINER}ε")
+
+
+def counting(study: Study) -> str:
+    """Whose intervals of counts an evaluation has."""
+    said = study.evaluation.numbers.get("intervals", {}).get("accuracy", "") if study.evaluation else ""
+    return str(said).partition(",")[0] or "effective counts"
+
+
+EXPLAINED = {
+    "Calibration": (
+        "ECE: mean distance of probability and observed fraction in 15 bins, beside what it would be by chance if the probabilities were "
+        "true. Brier score and negative log-likelihood: smaller is better. All hold for this mix of classes. A temperature is fitted to "
+        "other jets and divides the logits."
+    ),
+    "Background efficiency in bins": (
+        "Lowest and highest efficiency of bins with about as many jets each, one threshold for all; p: of a chi-squared test of the same "
+        "efficiency everywhere. JSD: Jensen-Shannon divergence of the mass spectra before and after the cut, beside what chance makes."
+    ),
+    "Against": (
+        "Differences are tagger minus baseline, ratios tagger over baseline. Their errors know that the jets are the same (DeLong for the "
+        "AUC); p: the probability of more, to either side, if there were no difference. Correlation: Spearman's, of the scores."
+    ),
+    "Together": (
+        "The best sum of the log-odds of both, weights of tagger and baseline from logistic regression, each half of the jets combined "
+        "with the weights of the other; gain over the better of the two alone."
+    ),
+    "Ensembles": (
+        "Single: mean over the members, spread: their standard deviation. Mean and median: of the ensemble whose output is the "
+        "mean or the median of the members' logits; errors from the number of jets."
+    ),
+}
+
+
+def explained(title: str) -> str:
+    """What a table of an evaluation says, by its title or the first word of it."""
+    return EXPLAINED.get(title) or EXPLAINED.get(title.split()[0], "")
 
 
 def ties(study: Study) -> list[str]:
@@ -85,9 +121,11 @@ def verdicts(study: Study) -> list[str]:
     return [unbroken(f"{name}: {line}") for name, numbers in study.invariance.items() for line in numbers.get("verdict", ())]
 
 
-def scanned_jets(numbers: Mapping[str, Any]) -> str:
-    """Which jets an invariance scan was made with."""
-    parts = [f"{numbers['jets']:,} jets" if "jets" in numbers else "", f"seed {numbers['seed']}" if "seed" in numbers else ""]
+def scanned_jets(numbers: Mapping[str, Any], most: int | None = None) -> str:
+    """Which jets an invariance scan was made with, at most so many of them."""
+    jets = numbers.get("jets")
+    counted = jets if most is None or jets is None else min(jets, most)
+    parts = [f"{counted:,} jets" if counted is not None else "", f"seed {numbers['seed']}" if "seed" in numbers else ""]
     return ", ".join(part for part in parts if part)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lorentznet.data.batch import JetBatch
+from lorentznet.evaluate import irc
 from lorentznet.evaluate.transformations import boosts
 from lorentznet.group.subgroup import Subgroup
 from lorentznet.group.transform import LorentzTransform
@@ -18,6 +19,8 @@ from lorentznet.testing.measure import awakened, change, logits_of, pulled_back,
 
 PRECISION = {torch.float32: 1e-3, torch.float64: 1e-5}
 """Bounds on the rms change of a logit for gamma up to 1000, in units of the logits' spread."""
+SOFT = 1e-12
+"""Part of a jet's energy that its soft particle has."""
 
 
 def check_gradients(
@@ -146,12 +149,13 @@ def _boosts(group: Subgroup, gamma: float, jets: int, seed: int) -> Tensor | Non
 def check_infrared(tagger: Tagger, jets: JetBatch | None = None, tolerance: float = 1e-5) -> dict[str, float] | None:
     """Where ``tagger.infrared_safe`` is True: a soft particle and a collinear splitting change nothing.
 
-    Each jet gets a further particle of 1e-9 GeV at a wide angle; or its hardest particle is split into two collinear ones.
+    Each jet gets a further particle of 1e-12 of its energy; or one of its particles is split into two that are exactly collinear, see
+    :mod:`lorentznet.evaluate.irc`.
 
     Parameters
     ----------
     tagger, jets
-        As in :func:`~lorentznet.testing.symmetry.check_symmetry`; the jets without scalars.
+        As in :func:`~lorentznet.testing.symmetry.check_symmetry`.
     tolerance
         Bound on the largest change of a logit, in units of the logits' spread.
 
@@ -166,18 +170,9 @@ def check_infrared(tagger: Tagger, jets: JetBatch | None = None, tolerance: floa
     tagger, jets = awakened(tagger), toy_jets() if jets is None else jets
     logits = logits_of(tagger, jets)
     sigma = spread(clause, logits)
-    parts = jets.p4.split(jets.counts.tolist())
-    soft, split = [], []
-    for momenta in parts:
-        sideways = momenta.sum(0)[[0, 2, 3, 1]] * momenta.new_tensor([0.0, 1.0, 1.0, 1.0])
-        sideways[0] = sideways[1:].norm()
-        soft.append(torch.cat((momenta, 1e-9 * (sideways / sideways[0])[None])))
-        hardest = int(momenta[:, 0].argmax())
-        shares = torch.stack((0.3 * momenta[hardest], 0.7 * momenta[hardest]))
-        split.append(torch.cat((momenta[:hardest], momenta[hardest + 1 :], shares)))
     measured = {}
-    for name, changed in (("soft", soft), ("collinear", split)):
-        batch = JetBatch.from_arrays(torch.cat(changed), [len(momenta) for momenta in changed])
-        measured[name] = change(logits_of(tagger, batch), logits, sigma)
+    for name, size in (("soft", SOFT), ("collinear", 0.0)):
+        emitted = irc.EMISSIONS[name](jets, size, np.random.default_rng(0))
+        measured[name] = change(logits_of(tagger, emitted), logits, sigma)
         require(clause, f"the change of the logits by a {name} particle, over their spread,", measured[name], tolerance)
     return measured

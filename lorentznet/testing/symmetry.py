@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lorentznet.data.batch import JetBatch
+from lorentznet.evaluate.rearrangements import joined, permuted
 from lorentznet.group.subgroup import Subgroup, subgroup_names
 from lorentznet.nn.frame import JetFrame
 from lorentznet.taggers.base import Tagger
@@ -132,12 +134,7 @@ def check_permutation(tagger: Tagger, jets: JetBatch | None = None, tolerance: f
     tagger, jets = awakened(tagger), toy_jets() if jets is None else jets
     logits = logits_of(tagger, jets)
     sigma = spread(clause, logits)
-    key = jets.batch + torch.rand(jets.batch.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    order = key.argsort()
-    shuffled = jets.with_momenta(jets.p4[order])
-    if "scalars" in jets:
-        shuffled.scalars = jets.scalars[order]
-    measured = change(logits_of(tagger, shuffled), logits, sigma)
+    measured = change(logits_of(tagger, permuted(jets, np.random.default_rng(seed))), logits, sigma)
     return require(clause, "the change of the logits when particles are permuted, over their spread,", measured, tolerance)
 
 
@@ -161,8 +158,8 @@ def check_padding(tagger: Tagger, jets: JetBatch | None = None, tolerance: float
     long_one = toy_jets(1, seed=99, particles=4 * longest)
     few = jets.select(slice(0, 8))
     companies = {
-        "a longer jet": _joined([few, _like(long_one, scalars)]),
-        "jets without particles": _joined([few, _empty(scalars), _like(long_one, scalars), _empty(scalars)]),
+        "a longer jet": joined([few, _like(long_one, scalars)]),
+        "jets without particles": joined([few, _empty(scalars), _like(long_one, scalars), _empty(scalars)]),
     }
     measured = {}
     for name, company in companies.items():
@@ -216,13 +213,6 @@ def _like(jets: JetBatch, scalars: int) -> JetBatch:
 
 def _empty(scalars: int) -> JetBatch:
     return _like(JetBatch.from_arrays(torch.zeros((0, 4)), [0], y=[0]), scalars)
-
-
-def _joined(batches: list[JetBatch]) -> JetBatch:
-    scalars = torch.cat([batch.scalars for batch in batches]) if "scalars" in batches[0] else None
-    return JetBatch.from_arrays(
-        torch.cat([batch.p4 for batch in batches]), torch.cat([batch.counts for batch in batches]), scalars=scalars
-    )
 
 
 def _poison(tagger: Tagger, jets: JetBatch) -> bool:

@@ -17,7 +17,7 @@ from lorentznet.testing import (
     toy_jets,
 )
 
-LARGEST = 30_000
+LARGEST = 60_000
 """Presets with more parameters are left to their own benchmarks."""
 
 

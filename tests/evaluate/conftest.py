@@ -33,6 +33,19 @@ MAKERS = {
         "clifford",
         {"layers": 1, "multivectors": 2, "scalars_hidden": 4, "hidden": 5, "pooled": 4, "heads": 1, "bells": (3, 2, 0)},
     ),
+    "clifford-grades": (
+        "clifford",
+        {
+            "layers": 1,
+            "multivectors": 2,
+            "scalars_hidden": 4,
+            "grades": (0, 1, 2),
+            "hidden": 5,
+            "pooled": 0,
+            "heads": 1,
+            "bells": (3, 2, 0),
+        },
+    ),
 }
 
 

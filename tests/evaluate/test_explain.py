@@ -15,7 +15,7 @@ from lorentznet.evaluate.explain import explain, n_parts
 from lorentznet.evaluate.explanation import Explanation
 
 
-@pytest.fixture(scope="module", params=["cg", "cg-everything", "lgn", "clifford"])
+@pytest.fixture(scope="module", params=["cg", "cg-everything", "lgn", "clifford", "clifford-grades"])
 def explained(request, networks):
     tagger, table = networks.make(request.param), networks.jets(12, scalars=2)
     return tagger, table, explain(tagger, table)

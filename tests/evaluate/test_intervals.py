@@ -4,9 +4,17 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
-from lorentznet.evaluate.intervals import LEVEL, Estimate, clopper_pearson, fraction_interval, normal_on_logit_scale
+from lorentznet.evaluate.intervals import (
+    LEVEL,
+    Estimate,
+    clopper_pearson,
+    count_interval,
+    fraction_interval,
+    jeffreys,
+    normal_on_logit_scale,
+)
 
 
 def test_level_is_one_standard_deviation():
@@ -20,10 +28,38 @@ def test_clopper_pearson_is_that_of_scipy(passed, level):
     np.testing.assert_allclose(clopper_pearson(passed, 100, level), (expected.low, expected.high), rtol=1e-7, atol=1e-15)
 
 
-def test_fraction_interval_is_clopper_pearson_for_equal_weights():
+@pytest.mark.parametrize("method", ["jeffreys", "clopper-pearson"])
+def test_fraction_interval_is_that_of_the_count_for_equal_weights(method):
     fraction = np.array([0.0, 0.03, 1.0])
-    given = fraction_interval(fraction, fraction * (1 - fraction) / 200, 200)
-    np.testing.assert_allclose(given, clopper_pearson(fraction * 200, 200))
+    given = fraction_interval(fraction, fraction * (1 - fraction) / 200, 200, method=method)
+    np.testing.assert_allclose(given, count_interval(fraction * 200, 200, method=method))
+
+
+def coverage(interval, trials, probability):
+    """Exact probability that the interval of a count holds the truth."""
+    counts = np.arange(trials + 1)
+    low, high = interval(counts, trials)
+    return binom.pmf(counts, trials, probability)[(low <= probability) & (probability <= high)].sum()
+
+
+@pytest.mark.parametrize("expected", [(3, 6), (6, 12), (12, 25), (25, 50)])
+def test_jeffreys_covers_the_level_on_average_and_clopper_pearson_at_least(expected):
+    trials, probabilities = 1000, np.geomspace(*expected, 60) / 1000
+    covered = {
+        name: [coverage(method, trials, p) for p in probabilities] for name, method in (("j", jeffreys), ("c", clopper_pearson))
+    }
+    assert np.mean(covered["j"]) == pytest.approx(LEVEL, abs=0.01)
+    assert min(covered["c"]) >= LEVEL
+    assert np.mean(covered["c"]) > LEVEL + 0.03
+
+
+def test_nothing_passed_keeps_the_limit_of_clopper_and_pearson():
+    for passed in (0, 50):
+        assert jeffreys(passed, 50) == clopper_pearson(passed, 50)
+    low, high = jeffreys(np.arange(51), 50)
+    assert np.all(np.diff(low) > 0)
+    assert np.all(np.diff(high)[1:] > 0)
+    assert np.all(low[1:-1] > clopper_pearson(np.arange(51), 50)[0][1:-1])
 
 
 def test_logit_scale_stays_within_bounds():

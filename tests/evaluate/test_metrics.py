@@ -163,25 +163,72 @@ def test_accuracy_counts_log_odds_above_zero_as_signal():
     assert metrics.accuracy([0, 1], [-1.0, 1.0], [3.0, 1.0]).value == 1
 
 
+def test_signal_efficiency_by_hand():
+    """100 background jets at 1, ..., 100 and 10 signal jets at 90.5, ..., 99.5: one background jet, at 100, lies above them all."""
+    labels, logits = np.repeat([0, 1], [100, 10]), np.concatenate((np.arange(1.0, 101), np.arange(90.5, 100)))
+    found = metrics.signal_efficiency(labels, logits, 0.04)
+    assert (found.value, found.survivors) == (
+        pytest.approx(0.4),
+        4,
+    )  # 97, 98, 99, 100 pass; 96.5 is the last that still costs nothing
+    assert found.low < 0.4 < found.high
+    assert metrics.signal_efficiency(labels, logits, 0.005).value == 0
+    assert metrics.signal_efficiency(labels, logits, 1).value == 1
+    with pytest.raises(DataError, match="background efficiency 0 is not in"):
+        metrics.signal_efficiency(labels, logits, 0)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_signal_efficiency_and_rejection_are_one_curve(weighted):
+    labels, logits, weights = sample(4000)
+    weights = weights if weighted else None
+    for efficiency in (0.3, 0.7):
+        rejection = metrics.background_rejection(labels, logits, efficiency, weights)
+        assert metrics.signal_efficiency(labels, logits, 1 / rejection.value, weights).value == pytest.approx(
+            efficiency, abs=5e-3
+        )
+    same = metrics.signal_efficiency(labels, logits, 0.1, None if weights is None else 5 * weights)
+    np.testing.assert_allclose(same.low, metrics.signal_efficiency(labels, logits, 0.1, weights).low, rtol=1e-10)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_intervals_cover(weighted):
-    """Toys of two normal distributions, whose AUC, accuracy and rejections are known; Clopper-Pearson may cover more."""
-    random, toys, jets, distance = np.random.default_rng(7), 300, 1500, 2.0
+    """Toys of two normal distributions, whose AUC, accuracy and efficiencies are known; their distance is drawn anew each time."""
+    random, toys, jets = np.random.default_rng(7), 400, 1500
     labels = np.repeat([0, 1], jets)
-    truth = {"auc": ndtr(distance / np.sqrt(2)), "accuracy": ndtr(distance / 2)}
-    truth |= {point: 1 / ndtr(-distance - ndtri(1 - point)) for point in (0.3, 0.7)}
-    covered = dict.fromkeys(truth, 0)
+    names = ("auc", "accuracy", "rejection 0.3", "rejection 0.7", "signal efficiency", "clopper-pearson")
+    covered = dict.fromkeys(names, 0)
     for _ in range(toys):
+        distance = random.uniform(1.8, 2.2)
         logits = random.normal(size=2 * jets) + distance * (labels - 0.5)
-        weights = random.choice([0.5, 1.0, 2.0], 2 * jets) if weighted else None
+        weights = random.exponential(size=2 * jets) if weighted else None
         roc = metrics.roc_curve(labels, logits, weights)
-        found = {"auc": roc.auc(), "accuracy": metrics.accuracy(labels, logits, weights)}
-        found |= {point: roc.background_rejection(point) for point in (0.3, 0.7)}
-        for name, estimate in found.items():
-            covered[name] += estimate.low <= truth[name] <= estimate.high
-    # 2.7 % is the statistical error of 300 toys
-    assert all(LEVEL - 0.08 < number / toys < LEVEL + 0.14 for number in covered.values()), covered
-    assert abs(covered["auc"] / toys - LEVEL) < 0.08
+        rejections = {point: 1 / ndtr(-distance - ndtri(1 - point)) for point in (0.3, 0.7)}
+        for name, estimate, truth in zip(
+            names,
+            (
+                roc.auc(),
+                metrics.accuracy(labels, logits, weights),
+                roc.background_rejection(0.3),
+                roc.background_rejection(0.7),
+                roc.signal_efficiency_at(0.05),
+                roc.background_rejection(0.3, method="clopper-pearson"),
+            ),
+            (
+                ndtr(distance / np.sqrt(2)),
+                ndtr(distance / 2),
+                rejections[0.3],
+                rejections[0.7],
+                ndtr(distance - ndtri(0.95)),
+                rejections[0.3],
+            ),
+            strict=True,
+        ):
+            covered[name] += estimate.low <= truth <= estimate.high
+    conservative = covered.pop("clopper-pearson")
+    # 2.3 % is the statistical error of 400 toys
+    assert all(abs(number / toys - LEVEL) < 0.06 for number in covered.values()), covered
+    assert conservative > covered["rejection 0.3"]
 
 
 def test_ties_are_counted():

@@ -51,7 +51,8 @@ def test_written_and_read_again(tmp_path):
     evaluation = evaluate([table("cg"), table("a b/c", seed=2, distance=9.0)], ["x.root", "y.root"])
     evaluation.write(tmp_path)
     files = {path.name for path in tmp_path.iterdir()}
-    assert files == {"metrics.json", "metrics.csv", "roc_cg.csv", "scores_cg.csv", "roc_a_b_c.csv", "scores_a_b_c.csv"}
+    tables = {f"{kind}_{stem}.csv" for kind in ("roc", "scores", "reliability") for stem in ("cg", "a_b_c")}
+    assert files == {"metrics.json", "metrics.csv", "comparisons.csv", *tables}
     again = Evaluation.read(tmp_path)
     assert again.numbers == json.loads((tmp_path / "metrics.json").read_text()) == evaluation.numbers
     for name in evaluation.taggers:
@@ -74,8 +75,10 @@ def test_written_and_read_again(tmp_path):
     }
     with (tmp_path / "metrics.csv").open() as handle:
         rows = list(csv.DictReader(handle))
-    assert len(rows) == 2 * 4
-    assert {row["quantity"] for row in rows} == {"auc", "accuracy", "background_rejection"}
+    assert len(rows) == 2 * (4 + 2 + 4)
+    separation = {"auc", "accuracy", "background_rejection", "signal_efficiency"}
+    assert {row["quantity"] for row in rows} == separation | {"ece", "ece_expected", "brier", "nll"}
+    assert {row["background_efficiency"] for row in rows if row["quantity"] == "signal_efficiency"} == {"0.01", "0.001"}
     assert rows[0]["value"] == repr(evaluation.taggers["cg"]["auc"]["value"])
 
 
@@ -107,6 +110,95 @@ def test_several_classes():
         np.mean([metrics.auc(scores.labels, scores.logits, signal=i).value for i in range(3)])
     )
     assert [row[0] for row in evaluation.cells()] == ["tagger", "cg", "cg: w", "cg: top"]
+
+
+def observed(**changes):
+    """Scores with observers beside them."""
+    random = np.random.default_rng(9)
+    jets = changes.get("jets", 1000)
+    observers = {
+        "jet_pt": random.uniform(500, 600, jets),
+        "jet_eta": random.normal(size=jets),
+        "jet_mass": random.gamma(4, 20, jets),
+        "aux_x": np.arange(jets),
+    }
+    return table(observers=observers, **changes)
+
+
+def test_dependence_is_written_and_read_again(tmp_path):
+    for classes, jets in ((("qcd", "top"), 1000), (("qcd", "w", "top"), 1200)):
+        evaluation = evaluate([observed(classes=classes, jets=jets)])
+        evaluation.write(tmp_path)
+        again = Evaluation.read(tmp_path)
+        assert again.numbers == evaluation.numbers
+        signals = [f":{name}" for name in classes[1:]]
+        assert set(again.details["cg"]) == {
+            "reliability",
+            *(kind + of for kind in ("dependence", "map", "mass") for of in signals),
+        }
+        for kind, columns in evaluation.details["cg"].items():
+            for name, column in columns.items():
+                np.testing.assert_array_equal(column, again.details["cg"][kind][name])
+        parts = [again.taggers["cg"]] if len(classes) == 2 else list(again.taggers["cg"]["classes"].values())
+        for part in parts:
+            assert set(part["dependence"]) == {"jet_pt", "jet_eta", "jet_mass"}
+            assert part["mass_sculpting"]["0.5"]["unit"] == "bit"
+            assert part["map"] == {"x": "jet_pt", "y": "jet_eta"}
+    assert list(evaluate([observed()], observers=["aux_x"]).taggers["cg"]["dependence"]) == ["aux_x"]
+    with pytest.raises(DataError, match=r"s.root: tagger 'cg': no observer 'aux_y'"):
+        evaluate([observed()], ["s.root"], observers=["aux_y"])
+
+
+def test_temperature_is_fitted_to_other_jets():
+    random = np.random.default_rng(4)
+
+    def calibrated(seed, factor):
+        z = np.random.default_rng(seed).normal(0, 2, 4000)
+        labels = (random.random(4000) < 1 / (1 + np.exp(-z))).astype(int)
+        return table(jets=4000, labels=labels, logits=factor * np.stack((np.zeros(4000), z), 1))
+
+    found = evaluate([calibrated(1, 3.0)], calibrate={"cg": calibrated(2, 3.0)})
+    part = found.taggers["cg"]["calibration"]
+    assert part["temperature"]["value"] == pytest.approx(3, rel=0.08)
+    assert part["temperature"]["jets"] == 4000
+    assert part["scaled"]["ece"] < 2 * part["scaled"]["ece_expected"] < part["ece"]
+    assert set(found.details["cg"]) == {"reliability", "scaled_reliability"}
+    assert "cg, scaled" in found.table()
+
+
+def test_comparison_with_a_chosen_baseline():
+    tables = [table("cg"), table("b", seed=2), table("c", seed=3)]
+    comparison = evaluate(tables, baseline="b").numbers["comparisons"][0]
+    assert (comparison["baseline"], comparison["signal"], set(comparison["taggers"])) == ("b", "top", {"cg", "c"})
+    assert comparison["correlation"]["taggers"] == ["cg", "b", "c"]
+    assert "comparisons" not in evaluate(tables[:1]).numbers
+    several = evaluate([table(name, classes=("qcd", "w", "top"), jets=900, seed=seed) for name, seed in (("a", 1), ("b", 2))])
+    assert [part["signal"] for part in several.numbers["comparisons"]] == ["w", "top"]
+    assert "Against a on the same jets, signal top" in several.table()
+
+
+def test_conservative_intervals_can_be_asked_for():
+    default, wide = (evaluate([table()], method=method) for method in ("jeffreys", "clopper-pearson"))
+    for key in ("0.3", "0.5"):
+        one, other = (found.taggers["cg"]["background_rejection"][key] for found in (default, wide))
+        assert other["low"] < one["low"] < one["value"] == other["value"]
+    assert default.numbers["intervals"]["accuracy"].startswith("Jeffreys")
+    assert wide.numbers["intervals"]["accuracy"].startswith("Clopper-Pearson")
+
+
+def test_evaluations_are_joined():
+    first, second = evaluate([table("a"), table("b", seed=2)]), evaluate([observed(name="c"), table("d", seed=3)])
+    second.numbers["ensembles"] = {"e": {"members": ["c", "d"], "classes": {}}}
+    first.add(second)
+    assert set(first.taggers) == set(first.curves) == set(first.details) == {"a", "b", "c", "d"}
+    assert [part["baseline"] for part in first.numbers["comparisons"]] == ["a", "c"]
+    assert set(first.numbers["ensembles"]) == {"e"}
+
+
+def test_a_tagger_that_gives_all_jets_one_score(tmp_path):
+    evaluation = evaluate([table("cg"), table("none", logits=np.zeros((1000, 2)))])
+    evaluation.write(tmp_path)
+    assert "unknown" in evaluation.table()
 
 
 def test_tables_for_people():

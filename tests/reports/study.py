@@ -21,7 +21,12 @@ def scores(name="cg", jets=600, distance=3.0, seed=1, classes=("qcd", "top")) ->
         "tagger": {"name": name, "parameters": 5021, "symmetry": "SO+(1,3)", "seconds": 171.3, "citation": "An <author>, 2020"},
         "prediction": {"command": f"lorentznet predict {name}/best.ckpt jets.root#test", "files": ["jets.root#test"]},
     }
-    return ScoreTable(name, classes, np.arange(jets), labels, np.ones(jets), logits, {}, about)
+    observers = {
+        "jet_pt": random.uniform(550, 650, jets),
+        "jet_eta": random.normal(0, 0.8, jets),
+        "jet_mass": random.gamma(4, 25, jets),
+    }
+    return ScoreTable(name, classes, np.arange(jets), labels, np.ones(jets), logits, observers, about)
 
 
 def run_info(name: str) -> dict:
@@ -58,6 +63,14 @@ def scan() -> dict:
     numbers["float32"]["lab"]["boost"]["1000"] = {"rms": None, "max": None, "nonfinite": 3}
     floor = {name: {gamma: {"rms": 1e-15 * float(gamma) ** 2, "max": 1e-12} for gamma in GAMMAS} for name in ("boost", "boost_z")}
     about = {"jets": 200, "seed": 5, "device": "cpu", "logit_std": 4.8, "verdict": ["float32: invariant to 3e-07 & flat"]}
+    layers = {"frame": {"total": 1e-12}, "network.layers.0.gate": {"own": 2e-16, "total": 3e-12}}
+    numbers["layers"] = {"float64": {"frame": layers}, "float32": {"frame": layers, "lab": layers}}
+    sizes = {size: {"rms": float(size), "max": 2 * float(size), "flips": 0.0} for size in ("0.1", "0.001", "1e-06")}
+    numbers["irc"] = {kind: {"slope": 1.0, "safe": True, "changes": sizes} for kind in ("soft", "collinear")}
+    separation = {"auc": {"value": 0.97, "low": 0.96, "high": 0.98}}
+    separation["rejection"] = {"value": None, "low": 30.0, "high": None, "survivors": 0}
+    numbers["unmoved"] = {"float32": {"frame": separation}}
+    numbers["float32"]["frame"]["boost"]["1000"] |= separation | {"flips": 0.25}
     return numbers | {"floor": floor} | about
 
 

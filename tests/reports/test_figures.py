@@ -6,7 +6,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lorentznet.evaluate import metrics
+from lorentznet.evaluate import invariance_tables, metrics
 from lorentznet.evaluate.summary import Evaluation, evaluate
 from lorentznet.reports import invariance, roc, scores, style, tagging, training
 
@@ -51,6 +51,7 @@ def test_functions_draw_where_they_are_told(evaluation, make):
         lambda ax: training.draw(history, "loss", ax),
         lambda ax: training.draw(history, "AUC", ax),
         lambda ax: invariance.draw(make.scan(), "boost", ax),
+        lambda ax: invariance.draw_emissions({"cg": make.scan()}, "soft", ax),
     ):
         ax = axes()
         assert draw(ax) is ax
@@ -113,14 +114,32 @@ def test_invariance_curves_and_floor(make):
     broken = make.scan()
     broken["float32"]["lab"]["boost"] = {gamma: {"rms": None, "max": None} for gamma in ("1.1", "10")}
     assert "float32, lab frame (not finite)" in drawn_words(invariance.draw(broken))
-    assert invariance.scanned(make.scan()) == ["boost", "boost_z"]
+    assert invariance_tables.scanned(make.scan()) == ["boost", "boost_z"]
 
 
-def test_invariance_rows_hold_every_number(make):
-    rows = list(invariance.rows({"cg": make.scan()}))
-    assert len(rows) == 4 * (5 + 5 + 1) + 10
-    assert ("cg", "float32", "frame", "rotation", "1", 3e-7, 6e-7, 0) in rows
-    assert ("cg", "float32", "lab", "boost", "1000", None, None, 3) in rows
+def test_layers_are_drawn_in_their_order(make):
+    ax = invariance.draw_layers(make.scan(), title="cg", note="32 jets")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["frame", "layers.0.gate"]
+    lines = {line.get_label(): line for line in ax.lines}
+    assert list(lines) == ["float32, its own", "float32, gathered", "float64, its own", "float64, gathered"]
+    np.testing.assert_array_equal(lines["float64, its own"].get_data(), [[2e-16], [1]])
+    np.testing.assert_array_equal(lines["float64, gathered"].get_data(), [[1e-12, 3e-12], [0, 1]])
+    lab = make.scan()
+    lab["layers"] = {"float64": {"lab": lab["layers"]["float32"]["lab"]}}
+    assert len(invariance.draw_layers(lab).lines) == 2
+
+
+def test_emissions_are_drawn_for_all_taggers(make):
+    ax = invariance.draw_emissions({"a": make.scan(), "b": make.scan(), "none": {}}, "collinear", note="200 jets")
+    words = drawn_words(ax)
+    for word in ("angle", "[rad]", "a: safe", "b: safe", "200 jets"):
+        assert word in words
+    np.testing.assert_array_equal(ax.lines[0].get_data(), [[1e-6, 1e-3, 0.1]] * 2)
+    assert ax.get_ylim()[0] < 1e-6
+    flat = make.scan()
+    flat["irc"]["soft"] = {"slope": 0.0, "safe": False, "changes": {"0.1": {"rms": 0.1}, "0.01": {"rms": 0.1}}}
+    low, high = invariance.draw_emissions({"a": flat}).get_ylim()
+    assert high > 1e3 * low
 
 
 def test_training_draws_both_losses():

@@ -8,11 +8,11 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from collections.abc import Sequence
 
 from lorentznet.evaluate.anatomy.common import inputs, jet_invariants, particle_invariants, radial_functions
 from lorentznet.evaluate.anatomy.removal import Edit, Part, Zero
-from lorentznet.nn.multivector import GRADE_DIMS
+from lorentznet.nn.multivector import Grades
 from lorentznet.taggers.clifford import CliffordNetwork
 
 GRADES = ("s", "v", "f", "a", "p")
@@ -23,8 +23,6 @@ NAMES = (
     "grade 3, axial vectors a",
     "grade 4, pseudoscalars p",
 )
-COMPONENTS = [slice(stop - size, stop) for size, stop in zip(GRADE_DIMS, accumulate(GRADE_DIMS), strict=True)]
-"""Components of each grade."""
 
 
 def clifford_parts(network: CliffordNetwork) -> list[Part]:
@@ -32,12 +30,13 @@ def clifford_parts(network: CliffordNetwork) -> list[Part]:
     channels = int(network.embed_vectors.out_features)
     scalars = int(network.embed_scalars.out_features)
     layers = range(len(network.layers))
+    grades = network.grades
     rows = {"scalars": list(range(scalars))}
-    for number, name in enumerate(["grade 0", "v.u", *(f"{letter}.{letter}" for letter in GRADES[1:])]):
+    for number, name in enumerate(["grade 0", "v.u", *(f"{GRADES[grade]}.{GRADES[grade]}" for grade in grades.kept[1:])]):
         rows[name] = list(range(scalars + number * channels, scalars + (number + 1) * channels))
     return [
-        *(part for number in layers for part in _layer_paths(channels, number)),
-        *(_grade(layers, grade) for grade in range(5)),
+        *(part for number in layers for part in _layer_paths(channels, number, grades)),
+        *(_grade(layers, grade, index) for grade, index in zip(grades.kept, _components(grades), strict=True)),
         _scalars(layers),
         *(particle_invariants(name, found) for name, found in rows.items()),
         *jet_invariants(channels * (channels + 3) // 2),
@@ -46,22 +45,28 @@ def clifford_parts(network: CliffordNetwork) -> list[Part]:
     ]
 
 
-def _layer_paths(channels: int, number: int) -> list[Part]:
+def _components(grades: Grades) -> Sequence[slice]:
+    """Where the components of each grade stand."""
+    stops = [sum(grades.dims[: place + 1]) for place in range(len(grades.dims))]
+    return [slice(stop - size, stop) for size, stop in zip(grades.dims, stops, strict=True)]
+
+
+def _layer_paths(channels: int, number: int, grades: Grades) -> list[Part]:
     at = f"layers.{number}"
     parts = []
     for block, what in enumerate(("own {}", "neighbours {}", "(u_i-u_j) X -> {}", "X X -> {}")):
-        for grade, letter in enumerate(GRADES):
+        for place, (grade, components) in enumerate(zip(grades.kept, _components(grades), strict=True)):
             summed = block in (1, 2)  # the message has these two blocks
             first = (block - summed) * channels
-            index = (COMPONENTS[grade], slice(first, first + channels))
+            index = (components, slice(first, first + channels))
             edit: Edit = Zero(f"{at}.message", index) if summed else Zero(f"{at}.mix", index, 0)
-            name = f"layer {number + 1}: {what.format(letter)}"
-            parts.append(Part("path", name, [edit], number + 1, (f"{at}.mix", (block, grade))))
+            name = f"layer {number + 1}: {what.format(GRADES[grade])}"
+            parts.append(Part("path", name, [edit], number + 1, (f"{at}.mix", (block, place))))
     return parts
 
 
-def _grade(layers: range, grade: int) -> Part:
-    index = (COMPONENTS[grade],)
+def _grade(layers: range, grade: int, components: slice) -> Part:
+    index = (components,)
     edits: list[Edit] = []
     for number in layers:
         at = f"layers.{number}"
@@ -80,4 +85,4 @@ def _scalars(layers: range) -> Part:
     return Part("irrep", "scalars beside the multivectors", edits)
 
 
-__all__ = ["COMPONENTS", "GRADES", "NAMES", "clifford_parts"]
+__all__ = ["GRADES", "NAMES", "clifford_parts"]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lorentznet.evaluate.anatomy.removal import Edit
 from lorentznet.nn.mixing import IrrepMixing
-from lorentznet.nn.multivector import GRADE_DIMS, MultivectorMixing
+from lorentznet.nn.multivector import MultivectorMixing
 
 Place = tuple[int, int]
 """Input and output of a mixing: terms of irreps, or block of channels and grade of multivectors."""
@@ -89,8 +89,8 @@ def places(mixing: nn.Module) -> list[Place]:
     if isinstance(mixing, IrrepMixing):
         return [(given, out) for out, sources in enumerate(mixing.sources) for given in sources]
     if isinstance(mixing, MultivectorMixing):
-        _, channels, given = mixing.weight.shape
-        return [(block, grade) for block in range(given // channels) for grade in range(len(GRADE_DIMS))]
+        grades, channels, given = mixing.weight.shape
+        return [(block, grade) for block in range(given // channels) for grade in range(grades)]
     raise TypeError(f"no blocks are known of a {type(mixing).__name__}")
 
 
@@ -120,6 +120,6 @@ def _squares(mixing: nn.Module, x: Any) -> Iterator[tuple[Place, Tensor]]:
                 y = y + torch.einsum("mn,n...->m...", star[0], x[given] @ mixing.hodges[str(out)].like(x[given]))
             yield place, y.square().sum((0, -1))
         else:
-            start, channels = sum(GRADE_DIMS[:out]), weight.shape[0]
-            block = x[start : start + GRADE_DIMS[out], given * channels : (given + 1) * channels]
+            channels = weight.shape[0]
+            block = x.split(mixing.grades.dims)[out][:, given * channels : (given + 1) * channels]
             yield place, torch.einsum("mn,an...->am...", weight, block).square().sum((0, 1))
