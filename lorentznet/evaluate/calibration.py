@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from lorentznet.errors import DataError
-from lorentznet.evaluate.intervals import LEVEL, Estimate, Method, fraction_interval, fraction_variance
+from lorentznet.evaluate.intervals import LEVEL, Estimate, Method, fraction_interval, fraction_variance, variance_in_classes
 from lorentznet.evaluate.metrics import check
-from lorentznet.evaluate.paired import cross_entropies, mean_difference
+from lorentznet.evaluate.paired import cross_entropies
 
 Array = NDArray[np.float64]
 Columns = dict[str, NDArray[Any]]
@@ -96,8 +96,8 @@ def measure(
     return Calibration(
         ece=float(np.sum((rows["share"] * distance)[filled])),
         ece_expected=float(np.sum((rows["share"] * rows["expected"])[filled])),
-        brier=_mean(squares, w, level),
-        nll=_mean(cross_entropies(y, z), w, level),
+        brier=_mean(squares, y, w, level),
+        nll=_mean(cross_entropies(y, z), y, w, level),
         reliability=rows,
     )
 
@@ -186,9 +186,9 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike, weights: ArrayLike | N
         """First and second derivative of the loss by 1 / T, and the variance of the first."""
         p = special.softmax(beta * z, axis=1)
         mean = (p * z).sum(axis=1)
-        first = mean - right
+        first = w * (mean - right)
         second = np.maximum((p * z**2).sum(axis=1) - mean**2, 0.0)
-        return float((w * first).sum()), float((w * second).sum()), float(((w * first) ** 2).sum())
+        return float(first.sum()), float((w * second).sum()), variance_in_classes(first, y)
 
     low, high = 0.0, 1.0
     if not slopes(0.0)[0] < 0:
@@ -212,8 +212,9 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike, weights: ArrayLike | N
     return Estimate(1 / beta, float(np.exp(-width) / beta), float(np.exp(width) / beta))
 
 
-def _mean(values: Array, weights: Array, level: float) -> Estimate:
-    """Weighted mean with its normal interval."""
-    found = mean_difference(0.0, values, weights)
-    half = -special.ndtri((1 - level) / 2) * found.error
-    return Estimate(found.value, found.value - float(half), found.value + float(half))
+def _mean(values: Array, labels: NDArray[np.int64], weights: Array, level: float) -> Estimate:
+    """Weighted mean with its normal interval, for given numbers of jets of each class."""
+    total = float(weights.sum())
+    mean = float((weights * values).sum()) / total
+    half = -special.ndtri((1 - level) / 2) * np.sqrt(variance_in_classes(weights * (values - mean) / total, labels))
+    return Estimate(mean, mean - float(half), mean + float(half))

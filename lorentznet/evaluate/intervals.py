@@ -196,6 +196,25 @@ def fraction_variance(fraction: ArrayLike, passing: ArrayLike, failing: ArrayLik
     return variance
 
 
+def variance_in_classes(parts: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    r"""Variance of a sum over jets whose number in each class is given, as it is in a test set.
+
+    .. math:: \sum_c \Big(\sum_{j \in c} u_j^2 - \frac{1}{n_c} \big(\sum_{j \in c} u_j\big)^2\Big)
+
+    Parameters
+    ----------
+    parts, labels
+        What each jet adds to the sum, and its class, shape (jets,).
+
+    Examples
+    --------
+    >>> variance_in_classes(np.array([1.0, 1.0, 2.0, 4.0]), np.array([0, 0, 1, 1]))
+    2.0
+    """
+    jets, sums, squares = (np.bincount(labels, values) for values in (None, parts, parts**2))
+    return float(np.sum(np.maximum(squares - sums**2 / np.maximum(jets, 1), 0.0)))
+
+
 def fraction_interval(
     fraction: ArrayLike, variance: ArrayLike, trials: ArrayLike, level: float = LEVEL, method: Method = "jeffreys"
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

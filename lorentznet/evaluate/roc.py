@@ -19,7 +19,7 @@ from lorentznet.evaluate.intervals import LEVEL, Estimate, Method, fraction_inte
 Array = NDArray[np.float64]
 POOL = 100
 """Jets, at least, whose weights tell how uneven those of the passing jets are; see :meth:`Sample.variance`."""
-WINDOW = 1.5
+WINDOW = 1.75
 """Standard deviations of an efficiency to either side in which the slope of the curve is measured."""
 
 

@@ -84,7 +84,7 @@ def _differentiate(
     _, gradients = _kernel(kernel, x, weights, traced)
     with _no_autocast(x.device.type):
         found = gradients(*_bare(gradient, x, y), _terms(blades), *_bare(weights), needed)
-    return [value for value, need in zip(found, needed, strict=True) if need and value is not None]
+    return [value.contiguous() for value, need in zip(found, needed, strict=True) if need and value is not None]
 
 
 @torch.library.custom_op("lorentznet::geometric_product", mutates_args=())

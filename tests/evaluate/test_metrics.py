@@ -167,11 +167,8 @@ def test_signal_efficiency_by_hand():
     """100 background jets at 1, ..., 100 and 10 signal jets at 90.5, ..., 99.5: one background jet, at 100, lies above them all."""
     labels, logits = np.repeat([0, 1], [100, 10]), np.concatenate((np.arange(1.0, 101), np.arange(90.5, 100)))
     found = metrics.signal_efficiency(labels, logits, 0.04)
-    assert (found.value, found.survivors) == (
-        pytest.approx(0.4),
-        4,
-    )  # 97, 98, 99, 100 pass; 96.5 is the last that still costs nothing
-    assert found.low < 0.4 < found.high
+    assert (found.value, found.survivors) == (pytest.approx(0.3), 4)  # 97, 98, 99, 100 pass, and of the signal what is above 97
+    assert found.low < 0.3 < found.high
     assert metrics.signal_efficiency(labels, logits, 0.005).value == 0
     assert metrics.signal_efficiency(labels, logits, 1).value == 1
     with pytest.raises(DataError, match="background efficiency 0 is not in"):
@@ -184,9 +181,8 @@ def test_signal_efficiency_and_rejection_are_one_curve(weighted):
     weights = weights if weighted else None
     for efficiency in (0.3, 0.7):
         rejection = metrics.background_rejection(labels, logits, efficiency, weights)
-        assert metrics.signal_efficiency(labels, logits, 1 / rejection.value, weights).value == pytest.approx(
-            efficiency, abs=5e-3
-        )
+        found = metrics.signal_efficiency(labels, logits, 1 / rejection.value, weights)
+        assert found.value == pytest.approx(efficiency, abs=8e-3)  # both take the tightest threshold: a step of the curve apart
     same = metrics.signal_efficiency(labels, logits, 0.1, None if weights is None else 5 * weights)
     np.testing.assert_allclose(same.low, metrics.signal_efficiency(labels, logits, 0.1, weights).low, rtol=1e-10)
 
