@@ -8,7 +8,7 @@ particles each, front end included. Ratios are what counts.
   the table of weights and structure constants densely in the order of least work, as the published code does with opt_einsum; beside
   it stands the same with the package's products, which leave out the zeros of the table,
 * the presets `tiny`, `small`, `medium` and `published` beside networks with as many parameters as `medium`: a plain transformer and, with
-  the package lgatr installed (pip install lgatr), L-GATr and L-GATr-slim, eager and in float32 like all others,
+  the package lgatr installed (extra `baselines`), L-GATr and L-GATr-slim, eager and in float32 like all others,
 * gradients of the mean loss on generated jets made massless, untrained networks in training without dropout, float32 against float64.
 
     python analysis/benchmarks/clifford_tagger.py [--quick] [--json]
@@ -153,7 +153,7 @@ def presets_beside_others(jets: int, particles: int, repeats: int, oracle_second
             f"medium_over_{short}": spent[name] / spent["medium"] for short, name in (("slim", "lgatr-slim"), ("lgatr", "lgatr"))
         }
     else:
-        print("lgatr is not installed: medium_over_slim is left out (pip install lgatr)")
+        print("lgatr is not installed: medium_over_slim is left out; pip install -e '.[baselines]' brings it")
     print()
     return found
 
