@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HELP = "measure how invariant trained taggers are, under boosts and otherwise; how covariant, where they predict momenta"
 ONNX = ".onnx"
-EXAMPLE = "lorentznet invariance runs/cg/best.ckpt model.onnx jets.root#test --out invariance"
+EXAMPLE = "lorentznet invariance runs/cg/best.ckpt runs/clifford/best.ckpt jets.root#test --out invariance"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
