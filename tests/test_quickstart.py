@@ -187,7 +187,8 @@ def test_from_nothing_to_a_report(tmp_path, capfd):
         for precision in ("float32", "float64"):
             for conditioning in ("frame", "lab"):
                 curves = invariance[name][precision][conditioning]
-                assert set(curves) == {"boost", "boost_z", "rotation"}
+                boosts = {"boost", "boost_z", "boost_transverse"}
+                assert set(curves) == {*boosts, "rotation", "reflection", "permutation", "padding", "company"}
                 assert set(curves["rotation"]) == {"1"}
                 assert all(set(point) >= {"rms", "max"} for curve in curves.values() for point in curve.values())
         assert invariance[name]["float32"]["frame"]["boost"]["1000"]["rms"] < 1e-4

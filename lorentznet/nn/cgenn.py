@@ -34,7 +34,10 @@ from lorentznet.nn.multivector import ALL_GRADES
 
 
 class WeightedBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation of features that come in parts (jets, features, rows), where rows have weights: 0 has no part in it."""
+    """Batch normalisation of features that come in parts (jets, features, rows), where rows of weight 0 have no part in it.
+
+    On several devices each of them normalises over its own jets.
+    """
 
     def parts(self, parts: Sequence[Tensor], weights: Sequence[Tensor]) -> list[Tensor]:
         """Normalised parts; in training with mean and variance of all rows of all parts, weights (jets, rows) being 0 or 1."""
