@@ -57,10 +57,10 @@ def load_published(network: CGENN, state: Mapping[str, Tensor]) -> None:
     --------
     >>> from lorentznet import taggers
     >>> tagger = taggers.create("clifford", "published", seed=0)
-    >>> load_published(tagger.network, {"embedding_g.weight": torch.zeros(72, 2)})
+    >>> load_published(tagger.network, {"embeding_h.weight": torch.zeros(72, 2)})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    lorentznet.errors.CheckpointError: published weights: unknown name 'embedding_g.weight'; did you mean 'embedding_h.weight'? ...
+    lorentznet.errors.CheckpointError: published weights: unknown name 'embeding_h.weight'; did you mean 'embedding_h.weight'? ...
 
     With a file of the published code: ``load_published(tagger.network, torch.load("best", weights_only=True)["model"])``.
     """
