@@ -7,10 +7,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 Advance = Callable[[int], None]
+
+
+def aligned(cells: Sequence[Sequence[str]]) -> str:
+    """A table of words, header included, as lines with aligned columns.
+
+    Examples
+    --------
+    >>> print(aligned([["name", "jets"], ["top-tagging", "12"]]))
+    name         jets
+    top-tagging  12
+    """
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    return "\n".join("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in cells)
 
 
 class Console:

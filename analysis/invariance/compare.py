@@ -21,11 +21,12 @@ from torch import Tensor, nn
 
 import lorentznet as ln
 from lorentznet.commands.invariance import name_of
+from lorentznet.console import aligned
 from lorentznet.errors import LorentznetError, MissingExtraError
 from lorentznet.evaluate.adapters import ModuleTagger
 from lorentznet.evaluate.invariance import GAMMAS, draw, scan
 from lorentznet.evaluate.invariance_result import InvarianceResult
-from lorentznet.evaluate.invariance_tables import aligned, boosts
+from lorentznet.evaluate.invariance_tables import boosts
 from lorentznet.taggers import Tagger
 
 REFERENCES = ("beams", "time")

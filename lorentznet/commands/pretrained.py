@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from lorentznet.console import Console
+from lorentznet.console import Console, aligned
 
 HELP = "list the trained taggers that come with the package, or show the model card of one"
 EXAMPLE = "lorentznet pretrained"
@@ -59,5 +59,4 @@ def listing(weights: Mapping[str, Mapping[str, Any]]) -> list[str]:
                 f"{data['jets']['train']:,} jets, {data['name']}",
             ]
         )
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    return ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return aligned(cells).splitlines()

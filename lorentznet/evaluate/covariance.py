@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from lorentznet import files
+from lorentznet.console import aligned
 from lorentznet.errors import ConfigError
 from lorentznet.evaluate.invariance import GAMMAS, evenly_spaced
 from lorentznet.evaluate.invariance_words import gamma_key, mode_name
@@ -70,10 +71,8 @@ class CovarianceResult:
                 for transformation, points in curves.items():
                     words = ("" if gamma not in points else _word(points[gamma]["rms"]) for gamma in gammas)
                     cells.append([name, mode_name(*mode), transformation, *words])
-        widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-        lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in cells]
         caption = f"rms of |L^-1 f(Lx) - f(x)| / |f(x)| ({self.about['jets']} jets, seed {self.about['seed']})"
-        return "\n".join([caption, "", *lines])
+        return f"{caption}\n\n{aligned(cells)}"
 
 
 def scan(

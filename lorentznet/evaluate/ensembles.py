@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lorentznet.console import aligned
 from lorentznet.errors import DataError
-from lorentznet.evaluate.evaluation_tables import aligned, ensemble_cells
+from lorentznet.evaluate.evaluation_tables import ensemble_cells
 from lorentznet.evaluate.intervals import Estimate, Method
 from lorentznet.evaluate.metrics import roc_curve
 from lorentznet.evaluate.scores import ScoreTable, check_same_jets

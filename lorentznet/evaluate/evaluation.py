@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lorentznet import files
+from lorentznet.console import aligned
 from lorentznet.evaluate.evaluation_tables import (
     COMPARISONS,
     ENSEMBLES,
     METRICS,
-    aligned,
     comparison_rows,
     ensemble_rows,
     further_tables,
     metrics_rows,
 )
 from lorentznet.evaluate.intervals import Estimate
-from lorentznet.evaluate.tables import Columns, file_name, read_columns, read_json, write_columns, write_json, write_rows
+from lorentznet.evaluate.tables import (
+    Columns,
+    file_name,
+    html_table,
+    read_columns,
+    read_json,
+    write_columns,
+    write_json,
+    write_rows,
+)
 
 
 @dataclass
@@ -161,9 +169,4 @@ class Evaluation:
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
-        header, *rows = ([html.escape(word) for word in row] for row in self.cells())
-        head = "".join(f"<th>{word}</th>" for word in header)
-        body = "".join("<tr>" + "".join(f"<td>{word}</td>" for word in row) + "</tr>" for row in rows)
-        return (
-            f"<table><caption>{html.escape(self.caption())}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        return html_table(self.cells(), self.caption())

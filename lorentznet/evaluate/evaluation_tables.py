@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lorentznet.evaluate.intervals import Estimate
@@ -180,12 +180,6 @@ def ensemble_cells(numbers: Numbers) -> list[list[str]]:
                 together = (str(Estimate.from_dict(outputs[output])) for output in ("mean", "median"))
                 rows.append([label, str(len(ensemble["members"])), word, *words, *together])
     return rows
-
-
-def aligned(cells: Sequence[Sequence[str]]) -> str:
-    """A table as lines with aligned columns."""
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    return "\n".join("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in cells)
 
 
 def _correlation(comparison: Numbers, name: str, kind: str) -> float | None:

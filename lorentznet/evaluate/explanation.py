@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lorentznet.console import aligned
 from lorentznet.errors import ConfigError, nearest
 from lorentznet.evaluate.intervals import Estimate
 from lorentznet.evaluate.paired import Difference
-from lorentznet.evaluate.tables import read_json, write_json, write_rows
+from lorentznet.evaluate.tables import html_table, read_json, write_json, write_rows
 
 KINDS = {"irrep": "irreps", "invariant": "invariants", "path": "paths"}
 """Kinds of parts, and what several are called, in the order in which they are shown."""
@@ -154,11 +154,7 @@ class Explanation:
 
     def table(self, paths: int = 12) -> str:
         """The same as aligned text, by kind."""
-        header, *body = self.cells(paths)
-        widths = [max(len(row[column]) for row in (header, *body)) for column in range(len(header))]
-        lines = [
-            "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in (header, *body)
-        ]
+        lines = aligned(self.cells(paths)).splitlines()
         text, start = [self.caption(), "", lines[0]], 1
         for kind, words in KINDS.items():
             every = self.of_kind(kind)
@@ -169,12 +165,7 @@ class Explanation:
         return "\n".join(text)
 
     def _repr_html_(self) -> str:
-        header, *body = ([html.escape(word) for word in row] for row in self.cells())
-        head = "".join(f"<th>{word}</th>" for word in header)
-        rows = "".join("<tr>" + "".join(f"<td>{word}</td>" for word in row) + "</tr>" for row in body)
-        return (
-            f"<table><caption>{html.escape(self.caption())}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        return html_table(self.cells(), self.caption())
 
 
 def _fixed(change: Difference) -> str:

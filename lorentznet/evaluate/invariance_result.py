@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lorentznet.console import aligned
 from lorentznet.errors import ConfigError
 from lorentznet.evaluate import invariance_tables, invariance_words
 from lorentznet.evaluate.invariance_points import Curves, Emission, LayerError, Mode, Separation, changes_of, plain
-from lorentznet.evaluate.tables import read_json, write_json
+from lorentznet.evaluate.tables import html_table, read_json, write_json
 
 _ABOUT = ("jets", "seed", "device", "logit_std", "symmetry", "references")
 
@@ -139,7 +140,7 @@ class InvarianceResult:
     def table(self) -> str:
         """The same as aligned text, with the verdicts below."""
         verdicts = [f"{name}: {line}" for name, scanned in self.taggers.items() for line in scanned.verdict()]
-        return "\n\n".join([self.caption(), *map(invariance_tables.aligned, self.tables()), "\n".join(verdicts)])
+        return "\n\n".join([self.caption(), *map(aligned, self.tables()), "\n".join(verdicts)])
 
     def caption(self) -> str:
         """What the numbers are."""
@@ -148,17 +149,12 @@ class InvarianceResult:
         return f"{what} ({'; '.join(made)})"
 
     def _repr_html_(self) -> str:
-        shown = []
-        for header, *rows in self.tables():
-            head = "".join(f"<th>{html.escape(word)}</th>" for word in header)
-            body = "".join("<tr>" + "".join(f"<td>{html.escape(word)}</td>" for word in row) + "</tr>" for row in rows)
-            shown.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
         verdicts = "".join(
             f"<li><b>{html.escape(name)}</b>: {html.escape(line)}</li>"
             for name, scanned in self.taggers.items()
             for line in scanned.verdict()
         )
-        return f"<p>{html.escape(self.caption())}</p>{''.join(shown)}<ul>{verdicts}</ul>"
+        return f"<p>{html.escape(self.caption())}</p>{''.join(map(html_table, self.tables()))}<ul>{verdicts}</ul>"
 
 
 def _nested(modes: Mapping[Mode, Any]) -> dict[str, Any]:

@@ -127,12 +127,6 @@ def separation(taggers: Mapping[str, Numbers], transformation: str = "boost") ->
     return _cells(("tagger: precision, frame", "quantity"), columns, table)
 
 
-def aligned(cells: Cells) -> str:
-    """A table as text."""
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    return "\n".join("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in cells)
-
-
 def _all(taggers: Mapping[str, Numbers]) -> Iterator[tuple[str, tuple[str, str], str, Mapping[str, Any]]]:
     for name, numbers in taggers.items():
         for mode, transformation, curve in curves(numbers):

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lorentznet import files
+from lorentznet.console import aligned
 from lorentznet.errors import ConfigError, DataError
 from lorentznet.evaluate.intervals import LEVEL, Estimate
 from lorentznet.evaluate.regression_table import RegressionTable
@@ -88,11 +89,8 @@ class RegressionEvaluation:
 
     def table(self) -> str:
         """The same as aligned text."""
-        rows = self.cells()
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         jets = ", ".join(f"{name}: {regression['jets']} jets" for name, regression in self.regressions.items())
-        return "\n".join([*lines, "", f"{jets}; errors: {METHOD}"])
+        return f"{aligned(self.cells())}\n\n{jets}; errors: {METHOD}"
 
     @classmethod
     def read(cls, folder: str | Path) -> RegressionEvaluation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -104,6 +105,21 @@ def file_name(name: str, taken: set[str]) -> str:
         stem += "_"
     taken.add(stem.casefold())
     return stem
+
+
+def html_table(cells: Sequence[Sequence[str]], caption: str = "") -> str:
+    """A table of words, the first row being the header, as HTML.
+
+    Examples
+    --------
+    >>> html_table([["a"], ["<1"]], "numbers")
+    '<table><caption>numbers</caption><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;1</td></tr></tbody></table>'
+    """
+    header, *rows = ([html.escape(word) for word in row] for row in cells)
+    above = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    head = "".join(f"<th>{word}</th>" for word in header)
+    body = "".join("<tr>" + "".join(f"<td>{word}</td>" for word in row) + "</tr>" for row in rows)
+    return f"<table>{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _column(words: Sequence[str]) -> NDArray[Any]:

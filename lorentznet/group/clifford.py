@@ -189,9 +189,9 @@ class CliffordAlgebra:
         result: Tensor = determinant * sign[:, None] * sign * minors
         return result
 
-    def matrix(self, transform: LorentzTransform | Tensor) -> Tensor:
-        """The block-diagonal matrix of a transform on all components, shape (dim, dim)."""
-        blocks = [self.grade_matrix(transform, grade) for grade in range(self.n + 1)]
+    def matrix(self, transform: LorentzTransform | Tensor, grades: tuple[int, ...] | None = None) -> Tensor:
+        """The block-diagonal matrix of a transform on the components of some grades, or of all: shape (dim, dim)."""
+        blocks = [self.grade_matrix(transform, grade) for grade in (range(self.n + 1) if grades is None else grades)]
         result: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
         return result
 
@@ -256,11 +256,8 @@ class Multivectors:
     @property
     def dim(self) -> int:
         """Number of components of one multivector."""
-        return sum(self.algebra.grade_dims[grade] for grade in self._grades)
-
-    @property
-    def _grades(self) -> tuple[int, ...]:
-        return tuple(range(self.algebra.n + 1)) if self.grades is None else self.grades
+        dims = self.algebra.grade_dims
+        return sum(dims if self.grades is None else (dims[grade] for grade in self.grades))
 
     def random(self, shape: tuple[int, ...] = (), generator: torch.Generator | None = None) -> Tensor:
         """Normal components of unit variance, float64, shape (dim, channels, *shape)."""
@@ -270,5 +267,4 @@ class Multivectors:
         """Transform the first axis of ``x``, shape (dim, channels, ...); dtype and device are kept."""
         if x.shape[:2] != (self.dim, self.channels):
             raise ConfigError(f"multivectors are (components {self.dim}, channels {self.channels}, ...); got {tuple(x.shape)}")
-        blocks = [self.algebra.grade_matrix(transform, grade) for grade in self._grades]
-        return apply_matrix(torch.block_diag(*blocks), x.movedim(0, -1)).movedim(-1, 0)  # type: ignore[no-untyped-call]
+        return apply_matrix(self.algebra.matrix(transform, self.grades), x.movedim(0, -1)).movedim(-1, 0)

@@ -29,7 +29,6 @@ from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.cgenn_frame import BeamJets
 from lorentznet.nn.cgenn_pairs import gated_sum, grade_squares, pair_products, pair_table
 from lorentznet.nn.cgenn_product import FullyConnectedProduct, MultivectorLayerNorm
-from lorentznet.nn.geometric_product import FORM
 from lorentznet.nn.multivector import ALL_GRADES
 
 
@@ -78,8 +77,7 @@ def _gate(mlp: nn.Sequential, h: Tensor) -> Tensor:
 
 def invariants(x: Tensor) -> Tensor:
     """x_0 and the squares q of grades 1 ... 4 of multivectors (16, channels, ...), shape (channels x 5, ...)."""
-    squares = ALL_GRADES.sums(FORM.like(x).view(-1, *[1] * (x.ndim - 1)) * x.square())
-    return torch.cat((x[:1], squares[1:])).transpose(0, 1).flatten(0, 1)
+    return torch.cat((x[:1], ALL_GRADES.squares(x)[1:])).transpose(0, 1).flatten(0, 1)
 
 
 class CGENNMessage(EquivariantModule):

@@ -22,22 +22,15 @@ from torch.autograd.function import once_differentiable
 
 from lorentznet.nn.cgenn_product import FullyConnectedProduct
 from lorentznet.nn.constant import Constant
-from lorentznet.nn.geometric_product import SPACETIME
+from lorentznet.nn.product_terms import ALL, SPACETIME, product_terms, tables
 
 _PATHS = SPACETIME.grade_paths
 _GRADES: list[int] = SPACETIME.grades.tolist()
 _FORM: list[float] = SPACETIME.eta.tolist()
 
 
-def _path_signs() -> Tensor:
-    """C_IKJ for (J, I), K being what it must be, in the column of its path; shape (16, 16, 35)."""
-    signs = torch.zeros(16, 16, len(_PATHS), dtype=torch.float64)
-    for i, k, j in SPACETIME.cayley.nonzero().tolist():
-        signs[j, i, _PATHS.index((_GRADES[i], _GRADES[k], _GRADES[j]))] = SPACETIME.cayley[i, k, j]
-    return signs
-
-
-_SECOND = Constant(_path_signs())  # C_KIJ for (J, K)
+# C_KIJ for (J, K), I being what it must be, in the column of its path; shape (16, 16, 35)
+_SECOND = Constant(tables(product_terms(ALL, ALL, ALL), torch.float64, torch.device("cpu")).signs.view(16, 16, -1))
 _FIRST = Constant(_SECOND.value[torch.arange(16)[:, None], SPACETIME.products])  # C_IKJ for (J, K)
 
 

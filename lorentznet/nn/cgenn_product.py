@@ -55,18 +55,15 @@ class FullyConnectedProduct(EquivariantModule):
         x, weight, right = (
             torch.cat([y[..., part, :] for part in filled], -2) for y in (combine, self.weight, self.right.weight)
         )
-        product = geometric_product(_mixed(x.expand(5, -1, -1), z), _mixed(right @ combine, z), weights=weight)
-        return (_mixed(self.left.weight @ combine, z) + product) / 2**0.5
+        product = geometric_product(
+            ALL_GRADES.mixed(x.expand(5, -1, -1), z), ALL_GRADES.mixed(right @ combine, z), weights=weight
+        )
+        return (ALL_GRADES.mixed(self.left.weight @ combine, z) + product) / 2**0.5
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
         """More and fewer channels."""
         return cls(3, 2), cls(2, 4)
-
-
-def _mixed(weight: Tensor, z: Tensor) -> Tensor:
-    """Channels mixed grade by grade with weights (5, out, in)."""
-    return torch.bmm(ALL_GRADES.spread(weight), z.flatten(2)).view(16, -1, *z.shape[2:])
 
 
 def smooth_root(square: Tensor) -> Tensor:

@@ -79,10 +79,8 @@ def multivector_invariants(x: Tensor, time: Tensor | None, grades: Grades = ALL_
     -------
     Tensor, shape ((1 + number of grades) channels, jets, particles)
     """
-    signs = grades.form.like(x).view(-1, *[1] * (x.ndim - 1))
-    squares = grades.sums(signs * x.square())[1:]
     component = time_component(x[1:5].movedim(0, -1), time)
-    return torch.cat((x[:1], torch.asinh(torch.cat((component[None], squares))))).flatten(0, 1)
+    return torch.cat((x[:1], torch.asinh(torch.cat((component[None], grades.squares(x)[1:]))))).flatten(0, 1)
 
 
 def jet_gram(vectors: Tensor, energy: Tensor, time: Tensor | None) -> Tensor:

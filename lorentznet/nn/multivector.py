@@ -70,6 +70,14 @@ class Grades:
         """Sum over the components of each grade: (components, ...) to (grades, ...)."""
         return torch.stack([part.sum(0) for part in components.split(self.dims)])
 
+    def squares(self, x: Tensor) -> Tensor:
+        """The invariant q of each grade: (components, ...) to (grades, ...)."""
+        return self.sums(self.form.like(x).view(-1, *[1] * (x.ndim - 1)) * x.square())
+
+    def mixed(self, weight: Tensor, x: Tensor) -> Tensor:
+        """Channels mixed grade by grade: weights (grades, out, in) on (components, in, ...)."""
+        return torch.bmm(self.spread(weight), x.flatten(2)).view(x.shape[0], -1, *x.shape[2:])
+
     def spread(self, values: Tensor) -> Tensor:
         """One number per grade, (grades, ...), handed to all its components, (components, ...).
 
@@ -103,7 +111,7 @@ class MultivectorMixing(EquivariantModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mixed multivectors."""
-        y = torch.bmm(self.grades.spread(self.weight), x.flatten(2)).view(x.shape[0], -1, *x.shape[2:])
+        y = self.grades.mixed(self.weight, x)
         if self.bias is not None:
             scalar = y[:1] + self.bias.view(1, -1, *[1] * (x.ndim - 2))
             y = torch.cat((scalar, y[1:]))

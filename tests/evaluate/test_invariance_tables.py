@@ -1,6 +1,7 @@
 """Numbers of an ``invariance.json`` as rows and tables of words, whole and with parts missing."""
 
-from lorentznet.evaluate.invariance_tables import aligned, boosts, others, rows, scanned, separation, write_csv
+from lorentznet.console import aligned
+from lorentznet.evaluate.invariance_tables import boosts, others, rows, scanned, separation, write_csv
 
 ESTIMATE = {"value": 0.97, "low": 0.96, "high": 0.98}
 SEPARATION = {"auc": ESTIMATE, "rejection": {"value": 40.0, "low": 30.0, "high": 50.0, "survivors": 5}}

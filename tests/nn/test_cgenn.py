@@ -1,9 +1,6 @@
 """The published Clifford network against its edge-by-edge oracle, which is another program for the same function."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
+import edgewise_cgenn as oracle
 import pytest
 import torch
 from torch import nn
@@ -20,18 +17,6 @@ from lorentznet.nn.cgenn_weights import load_published
 from lorentznet.testing import toy_jets
 
 F64 = torch.float64
-
-
-def _load(path: Path):
-    """A module beside the tests, which are no package."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-oracle = _load(Path(__file__).parents[1] / "oracles" / "edgewise_cgenn.py")
 
 
 def networks(padded=False, classes=2):

@@ -1,9 +1,6 @@
 """The network of 2020 against its complex oracle, which is another program for the same function, and what it is made of."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
+import complex_lgn
 import pytest
 import torch
 
@@ -19,18 +16,6 @@ from lorentznet.nn.radial import NEIGHBOURS
 from lorentznet.testing import toy_jets
 
 PUBLISHED = Irreps("8x(0,0)+8x(1,1)+8x((2,0)+(0,2))+8x(2,2)")
-
-
-def _load(path: Path):
-    """A module beside the tests, which are no package."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-complex_lgn = _load(Path(__file__).parents[1] / "oracles" / "complex_lgn.py")
 
 
 def network(irreps=PUBLISHED, levels=3, bells=20, references=0, outputs=1, hodge=False):
