@@ -16,6 +16,7 @@ from torch import Tensor
 from lorentznet.data.batch import JetBatch
 from lorentznet.group.minkowski import minkowski_square
 from lorentznet.group.subgroup import Subgroup
+from lorentznet.nn import doubled
 from lorentznet.nn.frame import FrameConditioner
 from lorentznet.nn.kinematics import boost_to_rest, to_dense
 
@@ -80,7 +81,7 @@ class BeamParticles(FrameConditioner):
     def _at_rest(self, momenta: Tensor, total: Tensor, mask: Tensor) -> Tensor:
         """All momenta of a jet in its rest frame, boosted twice as in the other front end; jets without one stay where they are."""
         for _ in range(2):
-            square = minkowski_square(total)
+            square = doubled.minkowski_dot(total, total)
             stays = self._without_rest_frame(total, square, mask)[:, None]
             rest = torch.cat((torch.ones_like(total[:, :1]), torch.zeros_like(total[:, 1:])), 1)
             mass = torch.where(stays[:, 0], 1, square).sqrt()

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from lorentznet.data.batch import JetBatch
 from lorentznet.errors import ConfigError, nearest
 from lorentznet.group.minkowski import minkowski_dot, minkowski_square
+from lorentznet.nn import doubled
 from lorentznet.nn.kinematics import boost_to_rest, safe_norm, to_dense
 from lorentznet.nn.pairs import GraphKind, delta_r_square, nearest_particles, pair_invariants, pair_mask
 from lorentznet.nn.references import REFERENCES, ReferenceUse, laboratory, reference_particles, reference_scalars
@@ -163,21 +164,20 @@ class FrameConditioner(nn.Module):
 
     def _rest_frame(self, dense: Tensor, mask: Tensor, references: Tensor, dtype: torch.dtype) -> JetFrame:
         total = dense.sum(1)
-        square = minkowski_square(total)
+        square = doubled.minkowski_dot(total, total)
         degenerate = self._without_rest_frame(total, square, mask)
         rest = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64, device=dense.device)
         # A jet without rest frame stays where it is, in units of its energy (1 for a jet of zeros).
         scale = torch.where(total[:, 0] > 0, total[:, 0], 1)
         axis = torch.where(degenerate[:, None], rest, total)
         mass = torch.where(degenerate, 1.0, torch.where(degenerate, 1.0, square).sqrt())
-        momenta = boost_to_rest(dense, axis, mass)
-        boosted = boost_to_rest(references, axis, mass)
+        vectors = boost_to_rest(torch.cat((references, dense), 1), axis, mass)
         first = axis, mass
-        # The boost is repeated from where the first one ended: its rounding errors, of order gamma^2 u, are then of order u.
-        again = torch.where(degenerate[:, None], rest, momenta.sum(1))
+        # The boost is repeated from where the first one ended: the sum of the momenta, known to gamma^2 u only, is then known to u.
+        again = torch.where(degenerate[:, None], rest, vectors[:, references.shape[1] :].sum(1))
         mass = torch.where(degenerate, 1.0, torch.where(degenerate, 1.0, minkowski_square(again)).clamp_min(0).sqrt())
         mass = torch.where(mass > 0, mass, 1)
-        momenta, boosted = boost_to_rest(momenta, again, mass), boost_to_rest(boosted, again, mass)
+        boosted, momenta = boost_to_rest(vectors, again, mass).split([references.shape[1], dense.shape[1]], 1)
         unit = torch.where(degenerate, scale, mass)
         momenta = momenta / unit[:, None, None]
         if self.mass == "massless":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lorentznet.nn.doubled import minkowski_dot, two_product, two_sum
+
 
 def to_dense(values: Tensor, ptr: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
     """Ragged rows as a padded block.
@@ -38,20 +40,28 @@ def safe_norm(vectors: Tensor) -> Tensor:
 
 
 def boost_to_rest(momenta: Tensor, total: Tensor, mass: Tensor) -> Tensor:
-    r"""Pure boost that brings ``total`` to rest.
+    r"""Pure boost that brings ``total`` to rest, exact to rounding of the *boosted* momenta however fast the jet is.
 
-    With g = P^0/M and u = P/M (three-vectors bold): p'^0 = g p^0 - u.p and p' = p + u (u.p / (1 + g) - p^0).
+    .. math:: p'^0 = \frac{P\cdot p}{M}, \qquad \mathbf p' = \mathbf p - q\,\mathbf P, \quad q = \frac{p^0 + p'^0}{P^0 + M} .
+
+    Both are differences of numbers up to gamma^2 times larger: they are formed with the errors of rounding carried along.
 
     Parameters
     ----------
     momenta
-        Shape (jets, particles, 4).
+        Shape (jets, particles, 4), float64.
     total, mass
-        P, shape (jets, 4), time-like, and M = sqrt(P^2), shape (jets,).
+        P, shape (jets, 4), time-like, and M = sqrt(P^2), shape (jets,); P^2 by :func:`lorentznet.nn.doubled.minkowski_dot`.
     """
-    gamma = (total[:, :1] / mass[:, None])[:, None]
-    u = (total[:, 1:] / mass[:, None])[:, None]
-    along = (momenta[..., 1:] * u).sum(-1, keepdim=True)
-    energy = gamma * momenta[..., :1] - along
-    space = momenta[..., 1:] + u * (along / (1 + gamma) - momenta[..., :1])
-    return torch.cat((energy, space), -1)
+    axis, mass = total[:, None], mass[:, None]
+    time = momenta[..., 0]
+    energy = minkowski_dot(axis, momenta) / mass
+    above, above_error = two_sum(time, energy)
+    below, below_error = two_sum(axis[..., 0], mass)
+    q = above / below
+    back, back_error = two_product(q, below)
+    q_error = (((above - back) - back_error) + above_error - q * below_error) / below
+    moved, moved_error = two_product(axis[..., 1:], q[..., None])
+    space, space_error = two_sum(momenta[..., 1:], -moved)
+    space = space + (space_error - moved_error - axis[..., 1:] * q_error[..., None])
+    return torch.cat((energy[..., None], space), -1)

@@ -44,13 +44,9 @@ def gather(
     infos = [_finished(folder) for folder in folders]
     _check_alike(folders)
     chosen, info = min(zip(folders, infos, strict=True), key=lambda pair: pair[1]["best"]["val_loss"])
-    measured, where = _of_tagger(evaluation, "metrics.json", "evaluate", chosen, info, tagger)
+    measured, where = _of_tagger(evaluation, "metrics.json", "evaluate", chosen, info["name"], tagger)
     _check_same_training(measured, info, chosen, where)
-    scanned, where = _of_tagger(invariance, "invariance.json", "invariance", chosen, info, tagger)
-    if scanned.get("symmetry") != info["tagger"]["symmetry"]:
-        raise DataError(
-            f"{where} has the symmetry {scanned.get('symmetry')}, but {chosen} has {info['tagger']['symmetry']}; scan that training"
-        )
+    scanned = scanned_invariance(invariance, chosen, info["name"], info["tagger"]["symmetry"], tagger)
     test = measured.get("provenance", {}).get("prediction", {}).get("files", [])
     _check_unseen(test, [*info["data"]["train"], *info["data"]["val"]])
     return chosen, {
@@ -60,8 +56,35 @@ def gather(
         "training": _training(chosen, info),
         "seeds": [{"seed": other["seed"], **other["best"]} for other in infos],
         "metrics": {key: measured[key] for key in ("auc", "accuracy", "background_rejection", "classes") if key in measured},
-        "invariance": _invariance(scanned),
+        "invariance": scanned,
     }
+
+
+def scanned_invariance(invariance: Result, scanned: Path, name: str, symmetry: str, tagger: str | None = None) -> dict[str, Any]:
+    """What a model card says of the invariance: ``{dtype: {front end: {transformation: {gamma: rms}}}}``, and how it was measured.
+
+    Parameters
+    ----------
+    invariance
+        Result of ``lorentznet invariance``.
+    scanned
+        The training or weights that should have been scanned, with their name and symmetry.
+    tagger
+        Name of the tagger in the result; found by itself if None and possible.
+
+    Raises
+    ------
+    DataError
+        If the result is of something else.
+    """
+    found, where = _of_tagger(invariance, "invariance.json", "invariance", scanned, name, tagger)
+    if found.get("symmetry") != symmetry:
+        raise DataError(f"{where} has the symmetry {found.get('symmetry')}, but {scanned} has {symmetry}; scan that training")
+    rms = {
+        dtype: {mode: _rms(curves) for mode, curves in found[dtype].items()} for dtype in ("float32", "float64") if dtype in found
+    }
+    kept = ("jets", "seed", "references", "logit_std")
+    return {**rms, "floor": _rms(found.get("floor", {})), **{key: found[key] for key in kept if key in found}}
 
 
 def measured_range(run: Path) -> dict[str, Any]:
@@ -103,9 +126,7 @@ def _check_alike(folders: Sequence[Path]) -> None:
             )
 
 
-def _of_tagger(
-    result: Result, file: str, command: str, run: Path, info: Mapping[str, Any], name: str | None
-) -> tuple[dict[str, Any], str]:
+def _of_tagger(result: Result, file: str, command: str, run: Path, known_as: str, name: str | None) -> tuple[dict[str, Any], str]:
     """The part of a result that is of this training, and words that name it."""
     where, content = file, result
     if not isinstance(result, Mapping):
@@ -122,11 +143,9 @@ def _of_tagger(
         raise DataError(f"{where}: is not the {file} of 'lorentznet {command}'")
     if name is None:
         own = [key for key, values in taggers.items() if _made_by(values, run)]
-        found = own if len(own) == 1 else list(taggers) if len(taggers) == 1 else [key for key in taggers if key == info["name"]]
+        found = own if len(own) == 1 else list(taggers) if len(taggers) == 1 else [key for key in taggers if key == known_as]
         if not found:
-            raise DataError(
-                f"{where}: which tagger is that of {run}? give its name with --tagger {nearest(info['name'], taggers)}"
-            )
+            raise DataError(f"{where}: which tagger is that of {run}? give its name with --tagger {nearest(known_as, taggers)}")
         name = found[0]
     if name not in taggers:
         raise DataError(f"{where}: has no tagger '{name}'; {nearest(name, taggers)}")
@@ -213,17 +232,6 @@ def _training(run: Path, info: Mapping[str, Any]) -> dict[str, Any]:
         "preset": info["tagger"].get("preset"),
         "config": config,
     }
-
-
-def _invariance(scanned: Mapping[str, Any]) -> dict[str, Any]:
-    """The scan without its largest changes: ``{dtype: {front end: {transformation: {gamma: rms}}}}``, and how it was made."""
-    rms = {
-        dtype: {mode: _rms(curves) for mode, curves in scanned[dtype].items()}
-        for dtype in ("float32", "float64")
-        if dtype in scanned
-    }
-    kept = ("jets", "seed", "references", "logit_std")
-    return {**rms, "floor": _rms(scanned.get("floor", {})), **{key: scanned[key] for key in kept if key in scanned}}
 
 
 def _rms(curves: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:

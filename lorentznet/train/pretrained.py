@@ -62,6 +62,23 @@ def write_card(name: str, folder: str | Path | None = None) -> Path:
     return path
 
 
+def renew_invariance(
+    name: str, invariance: str | Path | Mapping[str, Any], folder: str | Path | None = None, tagger: str | None = None
+) -> Path:
+    """Put a new invariance scan of pretrained weights into their JSON and model card; gives the path of the JSON.
+
+    Raises
+    ------
+    CheckpointError, DataError
+        If there are no such weights, or the scan is of a tagger with another symmetry.
+    """
+    path, known = path_of(name, folder), facts(name, folder)
+    known["invariance"] = export_facts.scanned_invariance(invariance, path, name, known["symmetry"], tagger)
+    weights_file.write_facts(path, known)
+    write_card(name, folder)
+    return path.with_suffix(".json")
+
+
 def export(
     name: str,
     runs: str | Path | Sequence[str | Path],

@@ -1,5 +1,6 @@
 """The front end: covariant, exact, finite."""
 
+import decimal
 import math
 
 import pytest
@@ -11,6 +12,7 @@ from lorentznet.data.table import JetTable
 from lorentznet.errors import ConfigError
 from lorentznet.group import LorentzTransform
 from lorentznet.group.minkowski import minkowski_dot, minkowski_square
+from lorentznet.nn import doubled
 from lorentznet.nn.frame import FrameConditioner
 from lorentznet.nn.kinematics import boost_to_rest, safe_norm, to_dense
 
@@ -23,6 +25,11 @@ def some_jets(counts=(7, 12, 1 + 4), masses=0.0, seed=0):
     space = torch.randn((n, 3), generator=generator, dtype=F64) * 5 + torch.tensor([40.0, 10.0, -20.0], dtype=F64)
     energy = (space.square().sum(-1) + masses**2).sqrt()
     return JetBatch.from_arrays(torch.cat((energy[:, None], space), -1), counts)
+
+
+def decimals(rows):
+    """Exactly those numbers."""
+    return [[decimal.Decimal(value) for value in row.tolist()] for row in rows]
 
 
 def test_ragged_to_dense_keeps_every_particle_and_pads_with_zero():
@@ -91,6 +98,25 @@ def test_boosted_jets_differ_by_a_rotation_only(gamma):
         assert torch.allclose(a[mask], b[mask], atol=1e3 * bound), name
     gram = here.momenta @ here.momenta.mT
     assert torch.allclose(gram, there.momenta @ there.momenta.mT, atol=1e2 * bound)
+
+
+@pytest.mark.parametrize("gamma", [1.1, 30.0, 1e4])
+def test_a_boost_adds_no_rounding_of_its_own(gamma):
+    """Of momenta as they are stored, boosted ones are right to some units in the last place, found in 60 digits."""
+    decimal.getcontext().prec = 60
+    batch = some_jets((9,), masses=0.1)
+    boost = LorentzTransform.boost(math.acosh(gamma) * torch.tensor([2.0, -1.0, 2.0], dtype=F64) / 3)
+    momenta = batch.transformed(boost.matrix).p4
+    total = momenta.sum(0)
+    square = doubled.minkowski_dot(total, total)
+    found = boost_to_rest(momenta[None], total[None], square.sqrt()[None])[0]
+    axis, mass_found, *rows = decimals([total, square.sqrt()[None], *momenta])
+    mass = (axis[0] ** 2 - sum(value**2 for value in axis[1:])).sqrt()
+    assert abs(mass_found[0] / mass - 1) < 4e-16
+    for p, ours in zip(rows, decimals(found), strict=True):
+        energy = (axis[0] * p[0] - sum(a * b for a, b in zip(axis[1:], p[1:], strict=True))) / mass
+        exact = [energy, *(b - a * (p[0] + energy) / (axis[0] + mass) for a, b in zip(axis[1:], p[1:], strict=True))]
+        assert max(abs(a - b) for a, b in zip(ours, exact, strict=True)) / energy < 2e-15
 
 
 def test_the_mass_shell_is_covariant_for_momenta_rounded_to_float32():

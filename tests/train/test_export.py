@@ -184,5 +184,16 @@ def test_the_script(study, toy_weights, capsys):
     (study.out / "w.md").unlink()
     assert script.main(["--cards", "--folder", str(study.out)]) == 0
     assert (study.out / "w.md").read_text() == text
+    scan = json.loads((study.invariance / "invariance.json").read_text())
+    (tagger,) = scan["taggers"].values()
+    tagger["jets"] = 12345
+    (study.out / "invariance.json").write_text(json.dumps(scan))
+    assert script.main([str(study.out / "invariance.json"), "--rescan", "w", "--folder", str(study.out)]) == 0
+    assert pretrained.facts("w", study.out)["invariance"]["jets"] == 12345
+    assert "12,345 jets" in (study.out / "w.md").read_text().replace("12345", "12,345")
+    tagger["symmetry"] = "O(3)"
+    (study.out / "invariance.json").write_text(json.dumps(scan))
+    assert script.main([str(study.out / "invariance.json"), "--rescan", "w", "--folder", str(study.out)]) == 2
+    assert "has the symmetry O(3)" in capsys.readouterr().err
     assert script.main([str(word) for word in [study.run, study.folder, study.invariance, "--name", "w"]]) == 2
     assert "metrics.json" in capsys.readouterr().err
