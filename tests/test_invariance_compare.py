@@ -36,11 +36,11 @@ def test_slim_is_a_tagger_like_any_other(compare: ModuleType) -> None:
 
 
 def test_one_table_holds_all_three(compare: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    words = ["cg-tiny", "--jets", "6", "--gammas", "1.1", "1000", "--dtypes", "float32", "--out", str(tmp_path)]
+    words = ["cg-tiny", "clifford-tiny", "--jets", "6", "--gammas", "1.1", "1000", "--dtypes", "float32", "--out", str(tmp_path)]
     assert compare.main(words) == 0
     printed = capsys.readouterr().out
     taggers = json.loads((tmp_path / "invariance.json").read_text())["taggers"]
-    assert list(taggers) == ["cg-tiny", "clifford, fresh", "lgatr-slim, fresh"]
+    assert list(taggers) == ["cg-tiny", "clifford-tiny", "lgatr-slim, fresh"]
     for name, numbers in taggers.items():
         assert numbers["references"]
         assert f"{name}: float32, rest frame" in printed

@@ -31,7 +31,7 @@ ROOMS = {
         adapters bootstrap calibration comparison covariance dependence ensemble ensembles evaluation explain explanation foreign
         intervals invariance irc metrics paired regression regression_table scores summary
     """,
-    "reports": "calibration dependence explain html invariance page regression roc scores style tagging training",
+    "reports": "calibration dependence explain hepdata html invariance jets latex page regression roc scores style tagging training",
     "testing": """
         LAYER_CLAUSES TAGGER_CLAUSES assert_equivariant check_alone check_gradients check_infrared check_layer
         check_layer_gradients check_layer_padding check_layer_pure check_padding check_permutation

@@ -17,7 +17,7 @@ from lorentznet.evaluate.evaluation_tables import (
     further_tables,
     metrics_rows,
 )
-from lorentznet.evaluate.intervals import Estimate
+from lorentznet.evaluate.intervals import LEVEL, Estimate
 from lorentznet.evaluate.tables import (
     Columns,
     file_name,
@@ -59,6 +59,20 @@ class Evaluation:
         """The numbers of each tagger."""
         taggers: dict[str, dict[str, Any]] = self.numbers["taggers"]
         return taggers
+
+    @property
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """The numbers of each row of a table: those of each tagger, then of its signal classes if there are several."""
+        return {
+            f"{name}: {signal}" if signal else name: part
+            for name, tagger in self.taggers.items()
+            for signal, part in [("", tagger), *tagger.get("classes", {}).items()]
+        }
+
+    @property
+    def efficiencies(self) -> list[str]:
+        """The signal efficiencies at which any background rejection is given, in rising order."""
+        return sorted({point for part in self.parts.values() for point in part["background_rejection"]}, key=float)
 
     def write(self, folder: str | Path) -> None:
         """Write ``metrics.json``, ``metrics.csv``, and for each tagger ``roc_<name>.csv``, ``scores_<name>.csv`` and its details.
@@ -119,19 +133,14 @@ class Evaluation:
 
     def cells(self) -> list[list[str]]:
         """The results as a table of words: a header, then a row for each tagger (and each signal class, if there are several)."""
-        parts = {
-            (name, signal): part
-            for name, tagger in self.taggers.items()
-            for signal, part in [("", tagger), *tagger.get("classes", {}).items()]
-        }
-        efficiencies = sorted({efficiency for part in parts.values() for efficiency in part["background_rejection"]}, key=float)
+        efficiencies = self.efficiencies
         rows = [["tagger", "parameters", "AUC", "accuracy", *(f"1/εB at εS = {efficiency}" for efficiency in efficiencies)]]
-        for (name, signal), part in parts.items():
+        for label, part in self.parts.items():
             parameters = part.get("parameters")
             found = [part.get("auc"), part.get("accuracy"), *(part["background_rejection"].get(key) for key in efficiencies)]
             rows.append(
                 [
-                    f"{name}: {signal}" if signal else name,
+                    label,
                     "" if parameters is None else f"{parameters:,}",
                     *("" if numbers is None else str(Estimate.from_dict(numbers)) for numbers in found),
                 ]
@@ -161,6 +170,16 @@ class Evaluation:
     def caption(self) -> str:
         """Which jets, which intervals."""
         return f"{self.jets() or 'evaluated jets'}; central 68.27 % intervals"
+
+    def about(self) -> list[str]:
+        """What must stand beside the numbers wherever they go: which jets, which seeds, which intervals and how they are made."""
+        said = dict(self.numbers.get("intervals", {}))
+        level = said.pop("level", LEVEL)
+        return [
+            f"{self.jets() or 'number of jets unknown'}; {self.seeds() or 'seeds of the trainings unknown'}",
+            f"central {level:.2%} intervals from the number of jets alone".replace("%", " %"),
+            *(f"interval of the {quantity.replace('auc', 'AUC').replace('_', ' ')}: {how}" for quantity, how in said.items()),
+        ]
 
     def table(self) -> str:
         """The results as aligned text: separation, calibration, comparisons, ensembles."""

@@ -55,17 +55,39 @@ class Estimate:
 
     def text(self) -> str:
         """The value and its errors: two digits of the smaller, whole numbers in full, one error if both agree within 5 %."""
+        shown, plus, minus = self.rounded()
+        if not plus:
+            return shown
+        return f"{shown} ± {plus}" if plus == minus else f"{shown} +{plus} -{minus}"
+
+    def rounded(self, digits: int = 2, alike: float = 0.05) -> tuple[str, str, str]:
+        """The value, its upper and its lower error, as numbers to be read; the errors are empty where there are none.
+
+        Parameters
+        ----------
+        digits
+            Of the smaller error; whole numbers are written in full.
+        alike
+            Errors that differ by no more than this fraction of the larger become one, the larger.
+
+        Examples
+        --------
+        >>> Estimate(0.98477, 0.984616, 0.984922).rounded()
+        ('0.98477', '0.00015', '0.00015')
+        >>> Estimate(math.inf, 543.0, math.inf).rounded()
+        ('> 543', '', '')
+        """
         if not math.isfinite(self.value):
-            return f"> {self.low:.3g}"
+            return f"> {self.low:.3g}", "", ""
         up, down = self.high - self.value, self.value - self.low
         smallest = min((error for error in (up, down) if math.isfinite(error) and error > 0), default=0.0)
         if smallest == 0:
-            return f"{self.value:.4g}"
-        digits = max(1 - math.floor(math.log10(smallest)), 0)
-        shown, plus, minus = (_rounded(number, digits) for number in (self.value, up, down))
-        if math.isfinite(up) and abs(up - down) <= 0.05 * max(up, down):
-            return f"{shown} ± {max(plus, minus, key=float)}"
-        return f"{shown} +{plus} -{minus}"
+            return f"{self.value:.4g}", "", ""
+        places = max(digits - 1 - math.floor(math.log10(smallest)), 0)
+        shown, plus, minus = (_rounded(number, places) for number in (self.value, up, down))
+        if math.isfinite(up) and abs(up - down) <= alike * max(up, down):
+            plus = minus = max(plus, minus, key=float)
+        return shown, plus, minus
 
     def as_dict(self) -> dict[str, Any]:
         """``{value, low, high}`` (and ``survivors``) for JSON, with None for what is infinite."""

@@ -1,4 +1,4 @@
-"""Figures and pages, drawn from score files, CSV and JSON; no model is needed and none is imported.
+"""Figures and pages, drawn from score files, CSV, JSON and jets; no model is needed and none is imported.
 
 Figures are functions that take ``ax=`` and return it. Submodules load on first use.
 """
@@ -12,8 +12,11 @@ __all__ = [
     "calibration",
     "dependence",
     "explain",
+    "hepdata",
     "html",
     "invariance",
+    "jets",
+    "latex",
     "page",
     "regression",
     "roc",
@@ -28,8 +31,11 @@ if TYPE_CHECKING:
         calibration,
         dependence,
         explain,
+        hepdata,
         html,
         invariance,
+        jets,
+        latex,
         page,
         regression,
         roc,

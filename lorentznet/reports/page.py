@@ -6,19 +6,33 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
+from lorentznet.errors import ConfigError, DataError
 from lorentznet.evaluate import invariance_tables
 from lorentznet.evaluate.evaluation_tables import further_tables
 from lorentznet.evaluate.tables import file_name, write_columns
-from lorentznet.reports import html, invariance_section, style, tagging, training, words
-from lorentznet.reports.folders import Study, collect
+from lorentznet.reports import hepdata, html, invariance_section, jets_section, latex, style, tagging, training, words
+from lorentznet.reports.folders import EVALUATION, Study, collect
 from lorentznet.reports.output import together
 
+if TYPE_CHECKING:
+    from lorentznet.reports.jet_choice import Shown
 
-def write_report(folders: Sequence[str | Path], out: str | Path) -> Path:
+
+def write_report(
+    folders: Sequence[str | Path],
+    out: str | Path,
+    jets: Sequence[str | Path] = (),
+    card: str | Path | None = None,
+    scores: Sequence[str | Path] = (),
+    submission: bool = False,
+) -> Path:
     """Write ``index.html`` and beside it ``metrics.json``, ``invariance.json``, their CSVs and the figures as PNG and PDF.
+
+    The tables of results are there as LaTeX too, see :mod:`lorentznet.reports.latex`.
 
     Parameters
     ----------
@@ -26,6 +40,11 @@ def write_report(folders: Sequence[str | Path], out: str | Path) -> Path:
         Where results lie; see :func:`lorentznet.reports.folders.collect`.
     out
         Folder of the report.
+    jets, card, scores
+        Jets to show, ``PATH[:TREE][#ROWS]``, their dataset card, and score files of the same jets, whose extreme ones are shown; see
+        :func:`lorentznet.reports.jet_choice.choose`.
+    submission
+        Whether to write the results to its folder ``hepdata`` too, see :func:`lorentznet.reports.hepdata.write`.
 
     Returns
     -------
@@ -35,11 +54,17 @@ def write_report(folders: Sequence[str | Path], out: str | Path) -> Path:
     Raises
     ------
     DataError
-        If there is nothing to report or a file is damaged.
+        If there is nothing to report, or nothing to submit, a file is damaged, or the scores are of other jets.
+    ConfigError
+        If there are a card or scores, but no jets.
     OutputError
         If the report cannot be written; what was there before stays.
     """
     study = collect(folders, out)
+    if submission and study.evaluation is None:
+        given = words.listed(str(folder) for folder in folders)
+        raise DataError(f"{given}: no {EVALUATION} that could go to HEPData; run 'lorentznet evaluate' first")
+    shown = _shown(jets, card, scores)
     with together(out) as folder:
         artist = Artist(folder)
         _write_numbers(study, folder)
@@ -52,12 +77,15 @@ def write_report(folders: Sequence[str | Path], out: str | Path) -> Path:
             _regression(study),
             invariance_section.section(study, artist),
             _jets(study),
+            jets_section.section(shown, artist),
             _taggers(study),
             _training(study, artist),
             _how(study),
             _files(folder),
         )
         (folder / "index.html").write_text(page, encoding="utf-8")
+    if submission and study.evaluation:
+        hepdata.write(study.evaluation, Path(out) / "hepdata")
     return Path(out) / "index.html"
 
 
@@ -76,12 +104,25 @@ class Artist:
         return html.figure(paths[0].read_bytes(), description, caption)
 
 
+def _shown(jets: Sequence[str | Path], card: str | Path | None, scores: Sequence[str | Path]) -> Shown | None:
+    if jets:
+        from lorentznet.reports.jet_choice import choose  # the libraries that read jets are not needed otherwise
+
+        return choose(jets, card, scores)
+    if card is not None or scores:
+        raise ConfigError(
+            f"--{'scores' if scores else 'card'} is given without jets to show; add --jets FILE, e.g. jets.root#test"
+        )
+    return None
+
+
 def _write_numbers(study: Study, folder: Path) -> None:
     if study.evaluation:
         for name, tagger in study.evaluation.taggers.items():
             known = study.facts(name)
-            tagger |= {key: known[key] for key in ("parameters", "symmetry", "seconds") if known.get(key) is not None}
+            tagger |= {key: known[key] for key in ("parameters", "symmetry", "seconds", "seed") if known.get(key) is not None}
         study.evaluation.write(folder)
+        latex.write(study.evaluation, folder)
     if study.regression:
         study.regression.write(folder)
     if study.invariance:
@@ -106,11 +147,13 @@ def _results(study: Study, artist: Artist) -> str:
     )
     if not evaluation.curves:
         return html.section("Results", html.table(header, rows, caption))
+    baseline = tagging.ratio_baseline(evaluation)
+    below = f" Below: over that of {baseline}, with the band of each curve over the value of {baseline}." if baseline else ""
     curve = artist.figure(
-        tagging.draw_roc(evaluation),
+        tagging.draw_rocs(evaluation),
         "roc",
         "Background rejection against signal efficiency for each tagger",
-        "Background rejection against signal efficiency. A curve ends where no background jet survives.",
+        f"Background rejection against signal efficiency. A curve ends where no background jet survives.{below}",
     )
     figures = []
     for name, of_classes in evaluation.histograms.items():
@@ -190,5 +233,7 @@ def _files(folder: Path) -> str:
     for path in sorted(folder.iterdir()):
         listed.setdefault(path.suffix, []).append(path.name)
     lines = [f"Numbers beside this page: {', '.join([*listed.get('.json', []), *listed.get('.csv', [])])}."]
+    if ".tex" in listed:
+        lines.append(f"Tables for LaTeX: {', '.join(listed['.tex'])}.")
     lines.append("Figures beside this page, each as PNG and PDF, are drawn from these files alone.")
     return html.element("footer", "".join(html.paragraph(line) for line in lines))

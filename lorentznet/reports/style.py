@@ -20,6 +20,8 @@ from lorentznet import files
 Array = NDArray[np.float64]
 WIDTH = 5.8
 """Width of a figure in inches: its letters can still be read on a phone."""
+SIDES = (0.9, 0.15)
+"""Room on the left and on the right of a panel, in inches."""
 
 _SIZES = {
     "figure.figsize": (WIDTH, 4.8),
@@ -66,7 +68,7 @@ def axes(height: float = 4.8, rows: int = 1, columns: int = 1, below: float = 0.
     below
         Further room under a panel, for its legend, in inches.
     """
-    left, right, bottom, top = 0.9, 0.15, 0.68 + below, 0.34
+    left, right, bottom, top = *SIDES, 0.68 + below, 0.34
     figure = Figure(figsize=(WIDTH * columns, height * rows))
     grid = figure.subplots(rows, columns, squeeze=False)
     inside = WIDTH - left - right, height - bottom - top
@@ -79,6 +81,26 @@ def axes(height: float = 4.8, rows: int = 1, columns: int = 1, below: float = 0.
         hspace=(bottom + top) / inside[1],
     )
     return grid[0, 0] if rows == columns == 1 else grid
+
+
+def stacked(upper: float = 3.3, lower: float = 1.3, below: float = 0.0) -> tuple[Axes, Axes]:
+    """Axes of a new figure in the style that is in force: two panels, one over the other, that share their x axis.
+
+    Parameters
+    ----------
+    upper, lower
+        Height of the panels without their labels, in inches.
+    below
+        As in :func:`axes`.
+    """
+    bottom, gap, top = 0.68 + below, 0.13, 0.34
+    height = bottom + lower + gap + upper + top
+    figure = Figure(figsize=(WIDTH, height))
+    left, width = SIDES[0] / WIDTH, 1 - sum(SIDES) / WIDTH
+    under = figure.add_axes((left, bottom / height, width, lower / height))
+    over = figure.add_axes((left, (bottom + lower + gap) / height, width, upper / height), sharex=under)
+    over.tick_params(labelbottom=False)
+    return over, under
 
 
 def colour(number: int) -> str:
@@ -103,11 +125,12 @@ def note(ax: Axes, text: str, title: str = "") -> None:
         ax.set_title(title, loc="left", y=1.0, fontweight="bold", fontsize="small")
 
 
-def legend_below(ax: Axes, columns: int = 1) -> Axes:
-    """Move the legend of a new figure out of the way of its curves, under the axis; give the axes."""
+def legend_below(ax: Axes, columns: int = 1, lowest: Axes | None = None) -> Axes:
+    """Move the legend of a new figure out of the way of its curves, under the axis, that of the lowest panel; give the axes."""
     if ax.get_legend() is not None:
         height = ax.bbox.height / ax.figure.dpi
-        ax.legend(loc="upper left", bbox_to_anchor=(0, -0.62 / height), ncols=columns, borderaxespad=0, borderpad=0.2)
+        down = 0.62 + (ax.bbox.y0 - (lowest or ax).bbox.y0) / ax.figure.dpi
+        ax.legend(loc="upper left", bbox_to_anchor=(0, -down / height), ncols=columns, borderaxespad=0, borderpad=0.2)
     return ax
 
 

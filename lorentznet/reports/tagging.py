@@ -35,7 +35,7 @@ def write_evaluation(evaluation: Evaluation, out: str | Path) -> Path:
     with together(out) as folder:
         evaluation.write(folder)
         with style.style():
-            style.save(draw_roc(evaluation), folder / "roc")
+            style.save(draw_rocs(evaluation), folder / "roc")
             style.save(draw_scores(evaluation), folder / "scores")
             for drawn in further_figures(evaluation):
                 style.save(drawn.axes, folder / drawn.name)
@@ -53,7 +53,32 @@ class Drawn:
 
 def draw_roc(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     """The ROC of all taggers with their AUC in the legend; a curve for each signal class, if there are several."""
-    curves, labels = {}, {}
+    curves, labels = _rocs(evaluation)
+    return roc.draw(curves, ax, labels, classes(evaluation), _note(evaluation, "68 % bands"))
+
+
+def draw_rocs(evaluation: Evaluation) -> Axes:
+    """The same over a panel with the ratios to the tagger that :func:`ratio_baseline` names, if there is one; the upper panel."""
+    baseline = ratio_baseline(evaluation)
+    if baseline is None:
+        return draw_roc(evaluation)
+    curves, labels = _rocs(evaluation)
+    return roc.draw_with_ratio(curves, baseline, labels, classes(evaluation), _note(evaluation, "68 % bands"))[0]
+
+
+def ratio_baseline(evaluation: Evaluation) -> str | None:
+    """The tagger to which others are compared, else the first; None if there are no two curves of one and the same signal class."""
+    signals = {signal for of_classes in evaluation.curves.values() for signal in of_classes}
+    if len(signals) != 1 or len(evaluation.curves) < 2:
+        return None
+    compared = (comparison["baseline"] for comparison in evaluation.numbers.get("comparisons", ()))
+    return next((name for name in compared if name in evaluation.curves), next(iter(evaluation.curves)))
+
+
+def _rocs(evaluation: Evaluation) -> tuple[dict[str, Columns], dict[str, str]]:
+    """The curves by name, and the texts of their legend."""
+    curves: dict[str, Columns] = {}
+    labels = {}
     for name, of_classes in evaluation.curves.items():
         tagger = evaluation.taggers[name]
         for signal, columns in of_classes.items():
@@ -61,7 +86,7 @@ def draw_roc(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
             key = f"{name}: {signal}" if several else name
             area = Estimate.from_dict(tagger["classes"][signal]["auc"] if several else tagger["auc"])
             curves[key], labels[key] = columns, f"{key}  AUC {area.text()}"
-    return roc.draw(curves, ax, labels, classes(evaluation), _note(evaluation, "68 % bands"))
+    return curves, labels
 
 
 def classes(evaluation: Evaluation) -> tuple[str, str] | None:

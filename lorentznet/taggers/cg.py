@@ -175,10 +175,10 @@ class CGTagger(EquivariantTagger):
             "heads": 4,
         },
         "default": {
-            "irreps": "64x(0,0)+16x(1,1)",
+            "irreps": "72x(0,0)+16x(1,1)",
             "products": 12,
-            "width": 128,
-            "layers": 4,
+            "width": 184,
+            "layers": 3,
             "bells": (8, 6, 6),
             "pooled": 64,
             "hidden": 112,

@@ -145,13 +145,13 @@ class CliffordTagger(EquivariantTagger):
             "heads": 2,
         },
         "medium": {
-            "multivectors": 12,
-            "scalars_hidden": 128,
+            "multivectors": 8,
+            "scalars_hidden": 168,
             "grades": (0, 1, 2),
-            "layers": 4,
+            "layers": 3,
             "bells": (8, 6, 6),
             "pooled": 64,
-            "hidden": 112,
+            "hidden": 128,
             "heads": 4,
         },
         "published": {
