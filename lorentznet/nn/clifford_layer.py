@@ -19,6 +19,7 @@ from lorentznet.nn.graph import ALL_PAIRS, Graph
 from lorentznet.nn.invariants import multivector_invariants
 from lorentznet.nn.message import CliffordMessage, aggregate
 from lorentznet.nn.multivector import ALL_GRADES, Grades, MultivectorMixing, MultivectorNorm
+from lorentznet.nn.product_terms import product_terms
 from lorentznet.nn.radial import RadialWeights
 
 
@@ -35,10 +36,18 @@ class CliffordLayer(nn.Module):
         Number of non-linear functions of edges; 0 for radial weights.
     grades
         What the multivectors consist of.
+    path_weights
+        Whether the grade paths of products are weighted, each channel's by its own weights, which are one at first.
     """
 
     def __init__(
-        self, multivectors: int, scalars: int, n_functions: int, edge_functions: int = 0, grades: Grades = ALL_GRADES
+        self,
+        multivectors: int,
+        scalars: int,
+        n_functions: int,
+        edge_functions: int = 0,
+        grades: Grades = ALL_GRADES,
+        path_weights: bool = False,
     ) -> None:
         super().__init__()
         channels, n_grades = multivectors, len(grades.kept)
@@ -49,6 +58,9 @@ class CliffordLayer(nn.Module):
         self.message = CliffordMessage(channels, grades)
         self.left = MultivectorMixing(3 * channels, channels, grades=grades)
         self.right = MultivectorMixing(3 * channels, channels, bias=True, grades=grades)
+        blades = grades.blades
+        paths = len(product_terms(blades, blades, blades).paths)
+        self.path_weights = nn.Parameter(torch.ones(channels, paths)) if path_weights else None
         self.mix = MultivectorMixing(4 * channels, channels, grades=grades)
         self.norm = MultivectorNorm(channels, grades=grades)
         self.gate = nn.Linear(scalars, n_grades * channels)
@@ -67,7 +79,7 @@ class CliffordLayer(nn.Module):
             basis = self.edges([h.movedim(-1, 0)[..., None]], basis, graph)
         plain, directed, of_scalars = self.radial(basis).split(x.shape[1])
         own = torch.cat((x, self.message(x, vectors, plain, directed, graph)), 1)
-        product = geometric_product(self.left(own), self.right(own), self.grades.blades).to(x)
+        product = geometric_product(self.left(own), self.right(own), self.grades.blades, self.path_weights).to(x)
         update = self.norm(self.mix(torch.cat((own, product), 1)), frame.time)
         invariants = multivector_invariants(update, frame.time, self.grades).movedim(0, -1)
         heard = aggregate(of_scalars, self.to_message(h).movedim(-1, 0)[None], graph)[0].movedim(0, -1)

@@ -39,6 +39,10 @@ class CliffordConfig(EquivariantConfig):
         Channels of a particle: multivectors of Cl(1,3), and scalars.
     grades
         Grades that the multivectors consist of: 0 scalars and 1 vectors always, 2 bivectors, 3 axial vectors, 4 pseudoscalars.
+    path_weights
+        Learned weights of the grade paths of products, one for each channel and path, see
+        :func:`~lorentznet.nn.geometric_product.geometric_product`; without them the mixing of channels before and after a product is
+        all that is learned.
     design
         ``residual`` layers as above, or the published network of 2023, see :mod:`lorentznet.nn.cgenn`: ``cgenn`` takes ``multivectors``,
         ``scalars_hidden``, ``layers``, ``hidden`` and ``dropout``, and has no use for the other sizes.
@@ -49,6 +53,7 @@ class CliffordConfig(EquivariantConfig):
     multivectors: int = 4
     scalars_hidden: int = 16
     grades: tuple[int, ...] = (0, 1, 2, 3, 4)
+    path_weights: bool = False
     design: Literal["residual", "cgenn"] = "residual"
     padded: bool = False
     at_least: ClassVar[Mapping[str, int]] = {**EquivariantConfig.at_least, "multivectors": 1, "scalars_hidden": 1}
@@ -75,7 +80,7 @@ class CliffordNetwork(nn.Module):
         self.embed_scalars = nn.Linear(self.features.n_features, scalars)
         self.embed_vectors = nn.Linear(self.features.n_features, channels)
         self.layers = nn.ModuleList(
-            CliffordLayer(channels, scalars, self.basis.n_functions, config.edge_functions, self.grades)
+            CliffordLayer(channels, scalars, self.basis.n_functions, config.edge_functions, self.grades, config.path_weights)
             for _ in range(config.layers)
         )
         self.readout = make_readout(
@@ -101,7 +106,7 @@ class CliffordNetwork(nn.Module):
 def published_network(config: CliffordConfig) -> CGENN:
     """The network of design ``cgenn``; :class:`~lorentznet.errors.ConfigError` if it is asked for what it has not."""
     only = {"mass": "keep", "references": ("beams",), "references_as": "particles", "graph": "all", "edges": "radial"}
-    only |= {"scalars": 0, "task": "tagging", "grades": (0, 1, 2, 3, 4)}
+    only |= {"scalars": 0, "task": "tagging", "grades": (0, 1, 2, 3, 4), "path_weights": False}
     for name, value in only.items():
         if getattr(config, name) != value:
             found, possible = (", ".join(map(str, x)) if isinstance(x, tuple) else x for x in (getattr(config, name), value))

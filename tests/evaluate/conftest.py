@@ -40,6 +40,7 @@ MAKERS = {
             "multivectors": 2,
             "scalars_hidden": 4,
             "grades": (0, 1, 2),
+            "path_weights": True,
             "hidden": 5,
             "pooled": 0,
             "heads": 1,
