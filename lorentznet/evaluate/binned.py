@@ -53,18 +53,10 @@ class BinnedClass:
 
         weight, squares, passed, passed_squares = (summed(x) for x in (w, w**2, w * passing, w**2 * passing))
         jets, counts = np.bincount(inside, minlength=bins + 1)[:bins], summed(passing)
-        filled = weight > 0
-        efficiency = np.minimum(np.divide(passed, weight, out=np.full(bins, np.nan), where=filled), 1.0)
         if np.any(w != w[0]):
-            for number in np.flatnonzero(filled & (counts < POOL)):
+            for number in np.flatnonzero((weight > 0) & (counts < POOL)):
                 passed_squares[number] = passed[number] * self._unevenness(inside == number)
-        variance, trials = np.zeros(bins), np.ones(bins)
-        variance[filled] = fraction_variance(
-            efficiency[filled], passed_squares[filled], (squares - passed_squares)[filled], weight[filled]
-        )
-        trials[filled] = weight[filled] ** 2 / squares[filled]
-        low, high = np.full((2, bins), np.nan)
-        low[filled], high[filled] = fraction_interval(efficiency[filled], variance[filled], trials[filled], level, method)
+        efficiency, low, high, trials = fractions(weight, squares, passed, passed_squares, level, method)
         return {
             "": efficiency,
             "low": low,
@@ -80,6 +72,31 @@ class BinnedClass:
         if len(w) > POOL:
             w = w[np.argpartition(-z, POOL)[:POOL]]
         return float((w**2).sum() / w.sum()) if w.sum() > 0 else 1.0
+
+
+def fractions(
+    weight: Array, squares: Array, passed: Array, passed_squares: Array, level: float, method: Method
+) -> tuple[Array, Array, Array, Array]:
+    """How much of the weight of each bin passes, the limits of that, and the effective number of trials; NaN (and 1) without weight.
+
+    Parameters
+    ----------
+    weight, squares
+        Sums of the weights in each bin, and of their squares.
+    passed, passed_squares
+        The same of what passes.
+    level, method
+        Of the interval.
+    """
+    filled = weight > 0
+    fraction, low, high = np.full((3, len(weight)), np.nan)
+    trials = np.ones(len(weight))
+    weight, squares, passed, passed_squares = (x[filled] for x in (weight, squares, passed, passed_squares))
+    known = np.minimum(passed / weight, 1.0)
+    variance = fraction_variance(known, passed_squares, squares - passed_squares, weight)
+    fraction[filled], trials[filled] = known, weight**2 / squares
+    low[filled], high[filled] = fraction_interval(known, variance, trials[filled], level, method)
+    return fraction, low, high, trials
 
 
 def bin_edges(values: NDArray[Any], bins: int) -> Array:

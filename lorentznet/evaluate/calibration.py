@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from lorentznet.errors import DataError
-from lorentznet.evaluate.intervals import LEVEL, Estimate, Method, fraction_interval, fraction_variance, variance_in_classes
+from lorentznet.evaluate.binned import fractions
+from lorentznet.evaluate.intervals import LEVEL, Estimate, Method, variance_in_classes
 from lorentznet.evaluate.metrics import check
 from lorentznet.evaluate.paired import cross_entropies
 
@@ -133,15 +134,11 @@ def reliability(
     def summed(values: NDArray[Any]) -> Array:
         return np.bincount(place, values, bins).astype(np.float64, copy=False)
 
-    weight, squares, passing = summed(w), summed(w**2), summed(w**2 * right)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fraction, mean = np.minimum(summed(w * right) / weight, 1.0), summed(w * p) / weight
-        variance = fraction_variance(fraction, passing, squares - passing, weight)
+    weight = summed(w)
+    fraction, low, high, _ = fractions(weight, summed(w**2), summed(w * right), summed(w**2 * right), level, method)
+    with np.errstate(invalid="ignore"):
+        mean = summed(w * p) / weight
         expected = np.sqrt(2 / np.pi * summed(w**2 * p * (1 - p))) / weight
-        trials = weight**2 / squares
-    low, high = np.full((2, bins), np.nan)
-    filled = weight > 0
-    low[filled], high[filled] = fraction_interval(fraction[filled], variance[filled], trials[filled], level, method)
     edges = np.linspace(0, 1, bins + 1)
     return {
         "low": edges[:-1],

@@ -162,9 +162,10 @@ class Evaluation:
             return f"{total} of {len(known[0])} classes"
         return f"{total} ({', '.join(f'{number:,} {name}' for name, number in known[0].items())})"
 
-    def seeds(self) -> str:
-        """Seeds of the trainings as far as they are known: ``seed 1``, ``seeds 1, 2``; empty if none is."""
-        found = sorted({str(tagger["seed"]) for tagger in self.taggers.values() if tagger.get("seed") is not None})
+    def seeds(self, tagger: str | None = None) -> str:
+        """Seeds of the trainings, of one tagger or of all, as far as they are known: ``seed 1``, ``seeds 1, 2``; empty if none is."""
+        asked = [self.taggers[name] for name in ([tagger] if tagger else self.taggers)]
+        found = sorted({str(numbers["seed"]) for numbers in asked if numbers.get("seed") is not None})
         return f"seed{'s' if len(found) > 1 else ''} {', '.join(found)}" if found else ""
 
     def caption(self) -> str:

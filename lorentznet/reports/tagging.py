@@ -114,9 +114,9 @@ def draw_scores(evaluation: Evaluation) -> Figure:
 def draw_score(evaluation: Evaluation, name: str, signal: str, ax: Axes | None = None) -> Axes:
     """Distribution of the log-odds of one tagger, signal class against class 0."""
     background = next(iter(evaluation.taggers[name].get("jets", {})), "")
-    return scores.draw(
-        evaluation.histograms[name][signal], ax, title=name, signal=signal, background=background, note=evaluation.jets(name)
-    )
+    jets = evaluation.jets(name).partition(" (")[0]  # of each class the legend says it
+    note = ", ".join(part for part in (jets, evaluation.seeds(name)) if part)
+    return scores.draw(evaluation.histograms[name][signal], ax, title=name, signal=signal, background=background, note=note)
 
 
 def further_figures(evaluation: Evaluation) -> Iterator[Drawn]:

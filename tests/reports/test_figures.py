@@ -92,6 +92,12 @@ def test_scores_say_how_many_jets(evaluation):
     assert "600 jets" in words
 
 
+def test_scores_say_which_seed_if_it_is_known(make):
+    known = evaluate([make.scores("cg")])
+    known.taggers["cg"]["seed"] = 3
+    assert "600 jets, seed 3" in drawn_words(tagging.draw_score(known, "cg", "top"))
+
+
 def test_panels_of_scores(evaluation, make):
     figure = tagging.draw_scores(evaluation)
     assert [bool(ax.get_legend()) for ax in figure.axes] == [True, True]
