@@ -125,6 +125,17 @@ def test_all_stages(study, run, settings, capsys):
     assert {row["kind"] for row in rows} == {"fact", "single", "ensemble", "seed 1", "seed 2", "seed 3", "against pfn"}
     assert {"landscape.png", "landscape.pdf"} <= {path.name for path in run.out.iterdir()}
 
+    # numbers of trainings that lie elsewhere are kept, those that are here are made anew
+    numbers["results"] = [item | {"entry": "pfn", "size": 90} for item in numbers["results"] if item is pfn]
+    (run.out / "results.json").write_text(json.dumps(numbers))
+    assert run("evaluate", "--quiet") == 0
+    again = {(item["entry"], item["size"]): item for item in json.loads((run.out / "results.json").read_text())["results"]}
+    assert list(again) == [("pfn", 60), ("pfn", 120), ("efn", 60), ("efn", 120), ("pfn", 90)]
+    assert again["pfn", 60] == pfn
+    (run.out / "results.json").write_text(json.dumps(numbers | {"test_jets": {"qcd": 41, "top": 40}}))
+    assert run("evaluate", "--quiet") == 2
+    assert "is of another study or of other test jets" in capsys.readouterr().err
+
     # the study changes under trainings that are there
     changed = settings.with_name("changed.yaml")
     changed.write_text(settings.read_text().replace("lr: 0.002", "lr: 0.003"))

@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif args.stage == "predict":
             results.predict(jobs, console, args.device)
         elif args.stage == "evaluate":
-            console.result(str(results.write(results.evaluate(jobs, console), args.out)))
+            console.result(str(results.write(results.evaluate(jobs, console, results.earlier(args.out)), args.out)))
         else:
             show(args.stage, args.out, console)
     except LorentznetError as error:

@@ -47,8 +47,17 @@ def predict(jobs: Sequence[Job], console: Console, device: str = "cpu") -> None:
         replace(table, observers={}).write(job.scores)
 
 
-def evaluate(jobs: Sequence[Job], console: Console) -> dict[str, Any]:
+def evaluate(jobs: Sequence[Job], console: Console, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The numbers of everything that has scores.
+
+    Parameters
+    ----------
+    jobs
+        Trainings, finished or not.
+    console
+        What is said on the way.
+    known
+        Earlier numbers of the same study. What they have of trainings that lie elsewhere, or of more seeds than are here, is kept.
 
     Returns
     -------
@@ -88,12 +97,36 @@ def evaluate(jobs: Sequence[Job], console: Console) -> dict[str, Any]:
             item["against"] = {"baseline": base[0], **compare(first.labels == 1, scores[key], scores[base], EFFICIENCIES)}
         results.append(item)
     counts = {name: int((first.labels == number).sum()) for number, name in enumerate(first.classes)}
-    return {"description": study.description, "test_jets": counts, "results": results}
+    numbers = {"description": study.description, "test_jets": counts, "results": results}
+    return numbers if known is None else _kept(numbers, known, jobs, console)
+
+
+def _kept(numbers: Mapping[str, Any], known: Mapping[str, Any], jobs: Sequence[Job], console: Console) -> dict[str, Any]:
+    """New numbers, and those known of before that say more; in the order of the trainings."""
+    if any(known[key] != numbers[key] for key in ("description", "test_jets")):
+        raise DataError(
+            f"{jobs[0].out}/results.json: is of another study or of other test jets ({known['description']}); move it away"
+        )
+    new, old = ({(item["entry"], item["size"]): item for item in found["results"]} for found in (numbers, known))
+    results = []
+    for key in dict.fromkeys([*by_entry(jobs), *old]):
+        here, before = new.get(key), old.get(key)
+        if before is not None and (here is None or len(before["seeds"]) > len(here["seeds"])):
+            console.say(f"{key[0]}, {key[1]} jets: {len(before['seeds'])} seeds, kept from before")
+            here = before
+        if here is not None:
+            results.append(here)
+    return {**numbers, "results": results}
 
 
 def write(numbers: Mapping[str, Any], out: Path) -> Path:
     """Write ``results.json``."""
     return write_json(out / "results.json", numbers)
+
+
+def earlier(out: Path) -> dict[str, Any] | None:
+    """What :func:`write` wrote before, if it did."""
+    return read(out) if (out / "results.json").exists() else None
 
 
 def read(out: Path) -> dict[str, Any]:
