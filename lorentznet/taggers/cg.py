@@ -175,9 +175,9 @@ class CGTagger(EquivariantTagger):
             "heads": 4,
         },
         "default": {
-            "irreps": "72x(0,0)+16x(1,1)",
-            "products": 12,
-            "width": 184,
+            "irreps": "96x(0,0)+12x(1,1)",
+            "products": 8,
+            "width": 160,
             "layers": 3,
             "bells": (8, 6, 6),
             "pooled": 64,
