@@ -107,10 +107,8 @@ def check(folder: str | Path) -> list[str]:
         If the validator is not installed.
     """
     with warnings.catch_warnings():
-        for kind in (
-            DeprecationWarning,
-            ResourceWarning,
-        ):  # the validator uses what jsonschema will give up, and leaves files open
+        # the validator uses what jsonschema will give up, and leaves files open
+        for kind in (DeprecationWarning, ResourceWarning):
             warnings.simplefilter("ignore", kind)
         try:
             from hepdata_validator.full_submission_validator import FullSubmissionValidator

@@ -23,10 +23,8 @@ DECADES = 1e5
 
 _HEIGHT = 5.2  # of a figure, in inches
 _WHOLE = 0.22  # radius of the disc of a particle that has all of the jet's pT, in jet radii
-_HEAD, _STRIP = (
-    0.18,
-    0.26,
-)  # heights of the strips above and under a jet, with its numbers and known discs, in halves of the frame
+# heights of the strips above and under a jet, with its numbers and known discs, in halves of the frame
+_HEAD, _STRIP = 0.18, 0.26
 
 
 def draw(

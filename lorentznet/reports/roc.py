@@ -124,9 +124,8 @@ def ratio(curve: Roc | Columns, baseline: Roc | Columns) -> dict[str, Array]:
     """
     x, *values = _columns(curve)
     given, rejection, _, _ = _columns(baseline)
-    passing = np.interp(
-        x, given, 1 / rejection, left=np.nan, right=np.nan
-    )  # between points as the curve itself: in the efficiency
+    # between points as the curve itself: in the efficiency
+    passing = np.interp(x, given, 1 / rejection, left=np.nan, right=np.nan)
     passing[passing == 0] = np.nan
     return {"signal_efficiency": x} | {key: value * passing for key, value in zip(("ratio", "low", "high"), values, strict=True)}
 
