@@ -6,12 +6,14 @@ nothing half-written behind.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lorentznet.errors import OutputError
 
@@ -44,6 +46,13 @@ def atomic(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, values: Any) -> Path:
+    """Write plain values, whole or not at all; numbers must be finite."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    return Path(path)
 
 
 @contextmanager

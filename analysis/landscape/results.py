@@ -12,13 +12,13 @@ import numpy as np
 from jobs import Job, by_entry
 from paired import area, compare
 
+from lorentznet import files
 from lorentznet.console import Console
 from lorentznet.errors import DataError
 from lorentznet.evaluate import metrics
 from lorentznet.evaluate.ensembles import over_members
 from lorentznet.evaluate.intervals import Estimate
 from lorentznet.evaluate.scores import ScoreTable
-from lorentznet.evaluate.tables import write_json
 from lorentznet.train.checkpoint import load_run_info
 
 EFFICIENCIES = (0.5, 0.3)
@@ -121,7 +121,7 @@ def _kept(numbers: Mapping[str, Any], known: Mapping[str, Any], jobs: Sequence[J
 
 def write(numbers: Mapping[str, Any], out: Path) -> Path:
     """Write ``results.json``."""
-    return write_json(out / "results.json", numbers)
+    return files.write_json(out / "results.json", numbers)
 
 
 def earlier(out: Path) -> dict[str, Any] | None:

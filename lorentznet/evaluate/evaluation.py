@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ from lorentznet.evaluate.tables import (
     html_table,
     read_columns,
     read_json,
+    without_empty,
     write_columns,
-    write_json,
     write_rows,
 )
 
@@ -100,7 +101,7 @@ class Evaluation:
         for stem, header, rows in (("comparisons", COMPARISONS, comparison_rows), ("ensembles", ENSEMBLES, ensemble_rows)):
             if self.numbers.get(stem):
                 write_rows(folder / f"{stem}.csv", header, rows(self.numbers))
-        write_json(folder / "metrics.json", self.numbers)
+        files.write_json(folder / "metrics.json", self.numbers)
 
     @classmethod
     def read(cls, folder: str | Path) -> Evaluation:
@@ -131,22 +132,27 @@ class Evaluation:
         if "ensembles" in other.numbers:
             self.numbers["ensembles"] = self.numbers.get("ensembles", {}) | other.numbers["ensembles"]
 
+    def rows(self) -> Iterator[tuple[str, int | None, list[Estimate | None]]]:
+        """Name, number of parameters, and AUC, accuracy and rejection at each of :attr:`efficiencies` of each row of a table."""
+        points = self.efficiencies
+        for label, part in self.parts.items():
+            rejections = (part["background_rejection"].get(point) for point in points)
+            found = [part.get("auc"), part.get("accuracy"), *rejections]
+            yield label, part.get("parameters"), [None if values is None else Estimate.from_dict(values) for values in found]
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether a background rejection is a lower limit only, since no background jet survives."""
+        return any(values["value"] is None for part in self.parts.values() for values in part["background_rejection"].values())
+
     def cells(self) -> list[list[str]]:
         """The results as a table of words: a header, then a row for each tagger (and each signal class, if there are several)."""
-        efficiencies = self.efficiencies
-        rows = [["tagger", "parameters", "AUC", "accuracy", *(f"1/εB at εS = {efficiency}" for efficiency in efficiencies)]]
-        for label, part in self.parts.items():
-            parameters = part.get("parameters")
-            found = [part.get("auc"), part.get("accuracy"), *(part["background_rejection"].get(key) for key in efficiencies)]
-            rows.append(
-                [
-                    label,
-                    "" if parameters is None else f"{parameters:,}",
-                    *("" if numbers is None else str(Estimate.from_dict(numbers)) for numbers in found),
-                ]
-            )
-        used = [column for column in range(len(rows[0])) if column == 0 or any(row[column] for row in rows[1:])]
-        return [[row[column] for column in used] for row in rows]
+        header = ["tagger", "parameters", "AUC", "accuracy", *(f"1/εB at εS = {efficiency}" for efficiency in self.efficiencies)]
+        rows = [
+            [label, "" if size is None else f"{size:,}", *("" if estimate is None else str(estimate) for estimate in estimates)]
+            for label, size, estimates in self.rows()
+        ]
+        return without_empty([header, *rows])
 
     def jets(self, tagger: str | None = None) -> str:
         """How many jets a tagger, or every tagger, was evaluated on: ``3,200 jets (1,600 qcd, 1,600 top)``; empty if unknown."""

@@ -71,6 +71,15 @@ def _quantities(part: Numbers) -> Iterator[tuple[str, str | None, Numbers]]:
         yield "background_rejection", efficiency, outputs
 
 
+def ensemble_quantities(numbers: Numbers) -> Iterator[tuple[str, int, str | None, Numbers]]:
+    """Name (with the signal class, if there are several), number of members, signal efficiency (None for the AUC), and outputs."""
+    for name, ensemble in numbers.get("ensembles", {}).items():
+        for signal, part in ensemble["classes"].items():
+            label = f"{name}: {signal}" if len(ensemble["classes"]) > 1 else name
+            for _, efficiency, outputs in _quantities(part):
+                yield label, len(ensemble["members"]), efficiency, outputs
+
+
 def further_tables(numbers: Numbers) -> list[tuple[str, list[list[str]]]]:
     """Titles and tables, each with a header: calibration, dependence, comparisons, ensembles; those that there are."""
     found = [
@@ -169,16 +178,12 @@ def comparison_tables(numbers: Numbers) -> list[tuple[str, list[list[str]]]]:
 def ensemble_cells(numbers: Numbers) -> list[list[str]]:
     """Single trainings (mean and spread), and the ensembles of mean and median logits: a row for each quantity."""
     rows = [["ensemble", "members", "quantity", "single", "spread", "mean", "median"]]
-    for name, ensemble in numbers.get("ensembles", {}).items():
-        for signal, part in ensemble["classes"].items():
-            label = f"{name}: {signal}" if len(ensemble["classes"]) > 1 else name
-            for quantity, efficiency, outputs in _quantities(part):
-                word = "AUC" if quantity == "auc" else f"1/εB at εS = {efficiency}"
-                digits = 5 if quantity == "auc" else 0
-                single = outputs["single"]
-                words = ("unknown" if single[key] is None else f"{single[key]:.{digits}f}" for key in ("value", "spread"))
-                together = (str(Estimate.from_dict(outputs[output])) for output in ("mean", "median"))
-                rows.append([label, str(len(ensemble["members"])), word, *words, *together])
+    for label, members, efficiency, outputs in ensemble_quantities(numbers):
+        word, digits = ("AUC", 5) if efficiency is None else (f"1/εB at εS = {efficiency}", 0)
+        single = outputs["single"]
+        words = ("unknown" if single[key] is None else f"{single[key]:.{digits}f}" for key in ("value", "spread"))
+        together = (str(Estimate.from_dict(outputs[output])) for output in ("mean", "median"))
+        rows.append([label, str(members), word, *words, *together])
     return rows
 
 

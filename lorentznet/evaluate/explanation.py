@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lorentznet import files
 from lorentznet.console import aligned
 from lorentznet.errors import ConfigError, nearest
 from lorentznet.evaluate.intervals import Estimate
 from lorentznet.evaluate.paired import Difference
-from lorentznet.evaluate.tables import html_table, read_json, write_json, write_rows
+from lorentznet.evaluate.tables import html_table, read_json, write_rows
 
 KINDS = {"irrep": "irreps", "invariant": "invariants", "path": "paths"}
 """Kinds of parts, and what several are called, in the order in which they are shown."""
@@ -123,7 +124,7 @@ class Explanation:
     def write(self, folder: str | Path) -> tuple[Path, Path]:
         """Write ``explain.json`` and ``explain.csv`` into a folder; give their paths."""
         folder = Path(folder)
-        write_json(folder / "explain.json", self.to_dict())
+        files.write_json(folder / "explain.json", self.to_dict())
         write_rows(folder / "explain.csv", HEADER, self._numbers())
         return folder / "explain.json", folder / "explain.csv"
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lorentznet import files
 from lorentznet.console import aligned
 from lorentznet.errors import ConfigError
 from lorentznet.evaluate import invariance_tables, invariance_words
 from lorentznet.evaluate.invariance_points import Curves, Emission, LayerError, Mode, Separation, changes_of, plain
-from lorentznet.evaluate.tables import html_table, read_json, write_json
+from lorentznet.evaluate.tables import html_table, read_json
 
 _ABOUT = ("jets", "seed", "device", "logit_std", "symmetry", "references")
 
@@ -128,7 +129,7 @@ class InvarianceResult:
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write ``invariance.json`` and the CSVs beside it into a folder; give their paths."""
-        path = write_json(Path(folder) / "invariance.json", self.to_dict())
+        path = files.write_json(Path(folder) / "invariance.json", self.to_dict())
         return [path, *invariance_tables.write_csv(folder, self.to_dict()["taggers"])]
 
     def tables(self) -> list[list[list[str]]]:

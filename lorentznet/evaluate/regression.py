@@ -23,7 +23,7 @@ from lorentznet.evaluate.intervals import LEVEL, Estimate
 from lorentznet.evaluate.regression_table import RegressionTable
 from lorentznet.evaluate.scores import Columns
 from lorentznet.evaluate.summary import facts
-from lorentznet.evaluate.tables import file_name, read_json, write_columns, write_json, write_rows
+from lorentznet.evaluate.tables import file_name, read_json, write_columns, write_rows
 
 QUANTITIES = {"momentum": ("mass", "pt", "energy"), "mass": ("mass",)}
 REPLICAS = 200
@@ -74,7 +74,7 @@ class RegressionEvaluation:
         write_rows(
             folder / "regression.csv", ("regression", "quantity", "estimator", "figure", "value", "low", "high"), self.rows()
         )
-        write_json(folder / "regression.json", self.numbers)
+        files.write_json(folder / "regression.json", self.numbers)
 
     def cells(self) -> list[list[str]]:
         """Bias and resolution in percent, network beside plain jet, as a table of words with a header."""

@@ -20,13 +20,6 @@ Columns = Mapping[str, NDArray[Any]]
 Result = TypeVar("Result")
 
 
-def write_json(path: str | Path, values: Any) -> Path:
-    """Write plain values, whole or not at all; numbers must be finite."""
-    with files.atomic(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-    return Path(path)
-
-
 def read_json(path: str | Path, build: Callable[[Any], Result], what: str, cure: str) -> Result:
     """A result of plain values from a file.
 
@@ -89,6 +82,12 @@ def read_columns(path: str | Path, words: Collection[str] = ()) -> dict[str, NDA
         raise DataError(f"{path}: is not a table: give a header and rows of as many fields")
     fields = {name: [row[place] for row in rows] for place, name in enumerate(header)}
     return {name: np.array(column, str) if name in words else _column(column) for name, column in fields.items()}
+
+
+def without_empty(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table of words, header first, without the columns after the first that are empty in all rows."""
+    used = [column for column in range(len(rows[0])) if column == 0 or any(row[column] for row in rows[1:])]
+    return [[row[column] for column in used] for row in rows]
 
 
 def file_name(name: str, taken: set[str]) -> str:

@@ -58,9 +58,10 @@ class CliffordLayer(nn.Module):
         self.message = CliffordMessage(channels, grades)
         self.left = MultivectorMixing(3 * channels, channels, grades=grades)
         self.right = MultivectorMixing(3 * channels, channels, bias=True, grades=grades)
-        blades = grades.blades
-        paths = len(product_terms(blades, blades, blades).paths)
-        self.path_weights = nn.Parameter(torch.ones(channels, paths)) if path_weights else None
+        self.path_weights: nn.Parameter | None = None
+        if path_weights:
+            paths = product_terms(grades.blades, grades.blades, grades.blades).paths
+            self.path_weights = nn.Parameter(torch.ones(channels, len(paths)))
         self.mix = MultivectorMixing(4 * channels, channels, grades=grades)
         self.norm = MultivectorNorm(channels, grades=grades)
         self.gate = nn.Linear(scalars, n_grades * channels)

@@ -139,7 +139,7 @@ def _tables(evaluation: Evaluation, energy: float | None) -> Iterator[Table]:
             data = _curve({key: values[known] for key, values in columns.items()}, _qualifiers(facts, energy))
             curves.append(Table(f"roc_{file_name(label, taken)}.yaml", f"ROC of {label}", said, ("REJECTION",), data))
     said = f"Results of the taggers. {about}"
-    if _limits(evaluation):
+    if evaluation.has_limits:
         said += " A rejection of > x is a lower limit: no background jet survives."
     if without:
         said += f" No table of the ROC, since no background jet survives anywhere on the curve: {', '.join(without)}."
@@ -227,10 +227,6 @@ def _value(estimate: Estimate | None) -> dict[str, Any]:
 def _qualifiers(facts: Mapping[str, Any], energy: float | None) -> list[dict[str, Any]]:
     known = [{"name": name, "value": value} for name, value in facts.items() if value != ""]
     return known if energy is None else [*known, {"name": "SQRT(S)", "units": "GeV", "value": energy}]
-
-
-def _limits(evaluation: Evaluation) -> bool:
-    return any(found["value"] is None for part in evaluation.parts.values() for found in part["background_rejection"].values())
 
 
 def _about(evaluation: Evaluation) -> str:

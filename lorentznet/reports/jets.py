@@ -122,13 +122,36 @@ def draw_mean(
     if len(np.unique(table.labels)) > 1:
         found = ", ".join(name for name, number in table.class_counts().items() if number)
         raise DataError(f"{table.source}: a mean image is of one class, not of {found}; take one, e.g. table[table.labels == 1]")
-    if ax is None:
-        with style.style():
-            return draw_mean(table, style.axes(_HEIGHT), title, radius=radius, pixel=pixel, limits=limits)
     radius = frame(table) if radius is None else radius
     image, edges = mean_image(table, radius, pixel)
     if not image.any():
         raise DataError(f"{table.source}: no particle lies within {edges[-1]:.3g} of the centre; choose a larger radius")
+    return draw_image(image, edges, ax, title or _class(table), counted(table), radius=radius, limits=limits)
+
+
+def draw_image(
+    image: Array,
+    edges: Array,
+    ax: Axes | None = None,
+    title: str = "",
+    note: str = "",
+    *,
+    radius: float,
+    limits: tuple[float, float] | None = None,
+) -> Axes:
+    """Draw a mean image that is there already; ``ax``, ``title``, ``radius`` and ``limits`` as in :func:`draw_mean`.
+
+    Parameters
+    ----------
+    image, edges
+        See :func:`lorentznet.reports.plane.mean_image`.
+    note
+        Which jets, written above the axes on the right.
+    """
+    if ax is None:
+        with style.style():
+            return draw_image(image, edges, style.axes(_HEIGHT), title, note, radius=radius, limits=limits)
+    pixel = edges[1] - edges[0]
     low, high = limits or (float(image.max()) / DECADES, float(image.max()))
     seen = np.where(image > 0, np.maximum(image, low), np.nan)
     mesh = ax.pcolormesh(edges, edges, seen, cmap="viridis_r", norm=LogNorm(low, high), rasterized=True)
@@ -138,8 +161,13 @@ def draw_mean(
     _square(ax, edges[-1], radius)
     ax.set_xlabel("across the principal axis")
     ax.set_ylabel("along the principal axis")
-    style.note(ax, f"{len(table):,} jet{'' if len(table) == 1 else 's'}", title or _class(table))
+    style.note(ax, note, title)
     return ax
+
+
+def counted(table: JetTable) -> str:
+    """How many jets: ``1 jet``, ``2,000 jets``."""
+    return f"{len(table):,} jet{'' if len(table) == 1 else 's'}"
 
 
 def _discs(ax: Axes, x: Array, y: Array, pt: Array, scale: tuple[float, float], colour: str) -> None:

@@ -35,7 +35,7 @@ def section(shown: Shown | None, artist: Artist) -> str:
     limits = highest / jets.DECADES, highest
     means, singles = [], []
     for number, (name, table) in enumerate(shown.classes.items()):
-        drawn = jets.draw_mean(table, title=name, radius=radius, limits=limits)
+        drawn = jets.draw_image(*images[name], None, name, jets.counted(table), radius=radius, limits=limits)
         means.append(artist.figure(drawn, f"jet_image_{name}", f"Mean pT of {name} jets around their centre, in pixels"))
         figures = []
         for place, pick in enumerate(shown.picks[name]):

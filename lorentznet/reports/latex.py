@@ -12,8 +12,10 @@ from typing import Any
 
 from lorentznet import files
 from lorentznet.evaluate.evaluation import Evaluation
+from lorentznet.evaluate.evaluation_tables import ensemble_quantities
 from lorentznet.evaluate.intervals import Estimate
 from lorentznet.evaluate.paired import Difference
+from lorentznet.evaluate.tables import without_empty
 
 UNKNOWN = "---"
 _SPECIAL = {
@@ -73,21 +75,18 @@ def table(evaluation: Evaluation) -> str:
         To be read by ``\input``.
     """
     header = ["Tagger", "Parameters", "AUC", "Accuracy", *(_at(r"$1/\varepsilon_B$", point) for point in evaluation.efficiencies)]
-    rows = []
-    for label, part in evaluation.parts.items():
-        parameters = part.get("parameters")
-        found = [
-            part.get("auc"),
-            part.get("accuracy"),
-            *(part["background_rejection"].get(key) for key in evaluation.efficiencies),
+    rows = [
+        [
+            escaped(label),
+            "" if size is None else f"${size:,}$".replace(",", r"\,"),
+            *("" if estimate is None else number(estimate) for estimate in estimates),
         ]
-        numbers = ["" if values is None else number(Estimate.from_dict(values)) for values in found]
-        size = "" if parameters is None else f"${parameters:,}$".replace(",", r"\,")
-        rows.append([escaped(label), size, *numbers])
-    used = [column for column in range(len(header)) if column == 0 or any(row[column] for row in rows)]
-    filled = [[row[column] or UNKNOWN for column in used] for row in rows]
-    limits = ["> x: no background jet survives, x is the lower limit of the rejection"] if "$>" in str(filled) else []
-    return _tabular([header[column] for column in used], [("", filled)], [*evaluation.about(), *limits])
+        for label, size, estimates in evaluation.rows()
+    ]
+    header, *rows = without_empty([header, *rows])
+    limits = ["> x: no background jet survives, x is the lower limit of the rejection"] if evaluation.has_limits else []
+    filled = [[cell or UNKNOWN for cell in row] for row in rows]
+    return _tabular(header, [("", filled)], [*evaluation.about(), *limits])
 
 
 def comparisons(evaluation: Evaluation) -> str:
@@ -120,13 +119,10 @@ def comparisons(evaluation: Evaluation) -> str:
 def ensembles(evaluation: Evaluation) -> str:
     """Single trainings with their spread, and the ensembles of the mean and the median of the members' logits."""
     rows = []
-    for name, ensemble in evaluation.numbers.get("ensembles", {}).items():
-        for signal, part in ensemble["classes"].items():
-            label = f"{name}: {signal}" if len(ensemble["classes"]) > 1 else name
-            points = [(_at(r"$1/\varepsilon_B$", point), outputs) for point, outputs in part["background_rejection"].items()]
-            for quantity, outputs in [("AUC", part["auc"]), *points]:
-                together = [number(Estimate.from_dict(outputs[output])) for output in ("mean", "median")]
-                rows.append([escaped(label), f"${len(ensemble['members'])}$", quantity, _spread(outputs["single"]), *together])
+    for label, members, efficiency, outputs in ensemble_quantities(evaluation.numbers):
+        quantity = "AUC" if efficiency is None else _at(r"$1/\varepsilon_B$", efficiency)
+        together = [number(Estimate.from_dict(outputs[output])) for output in ("mean", "median")]
+        rows.append([escaped(label), f"${members}$", quantity, _spread(outputs["single"]), *together])
     header = ["Ensemble", "Members", "Quantity", "Single (spread)", "Mean of logits", "Median of logits"]
     said = "single: mean and standard deviation over the members; other errors are the intervals from the number of jets"
     return _tabular(header, [("", rows)], [*evaluation.about(), said], words=3)

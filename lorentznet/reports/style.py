@@ -20,8 +20,8 @@ from lorentznet import files
 Array = NDArray[np.float64]
 WIDTH = 5.8
 """Width of a figure in inches: its letters can still be read on a phone."""
-SIDES = (0.9, 0.15)
-"""Room on the left and on the right of a panel, in inches."""
+LEFT, RIGHT, BELOW, ABOVE = 0.9, 0.15, 0.68, 0.34
+"""Room around a panel, in inches."""
 
 _SIZES = {
     "figure.figsize": (WIDTH, 4.8),
@@ -68,7 +68,7 @@ def axes(height: float = 4.8, rows: int = 1, columns: int = 1, below: float = 0.
     below
         Further room under a panel, for its legend, in inches.
     """
-    left, right, bottom, top = *SIDES, 0.68 + below, 0.34
+    left, right, bottom, top = LEFT, RIGHT, BELOW + below, ABOVE
     figure = Figure(figsize=(WIDTH * columns, height * rows))
     grid = figure.subplots(rows, columns, squeeze=False)
     inside = WIDTH - left - right, height - bottom - top
@@ -93,10 +93,10 @@ def stacked(upper: float = 3.3, lower: float = 1.3, below: float = 0.0) -> tuple
     below
         As in :func:`axes`.
     """
-    bottom, gap, top = 0.68 + below, 0.13, 0.34
-    height = bottom + lower + gap + upper + top
+    bottom, gap = BELOW + below, 0.13
+    height = bottom + lower + gap + upper + ABOVE
     figure = Figure(figsize=(WIDTH, height))
-    left, width = SIDES[0] / WIDTH, 1 - sum(SIDES) / WIDTH
+    left, width = LEFT / WIDTH, 1 - (LEFT + RIGHT) / WIDTH
     under = figure.add_axes((left, bottom / height, width, lower / height))
     over = figure.add_axes((left, (bottom + lower + gap) / height, width, upper / height), sharex=under)
     over.tick_params(labelbottom=False)

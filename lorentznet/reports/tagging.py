@@ -115,7 +115,7 @@ def draw_score(evaluation: Evaluation, name: str, signal: str, ax: Axes | None =
     """Distribution of the log-odds of one tagger, signal class against class 0."""
     background = next(iter(evaluation.taggers[name].get("jets", {})), "")
     jets = evaluation.jets(name).partition(" (")[0]  # of each class the legend says it
-    note = ", ".join(part for part in (jets, evaluation.seeds(name)) if part)
+    note = _note(evaluation, "", jets, name)
     return scores.draw(evaluation.histograms[name][signal], ax, title=name, signal=signal, background=background, note=note)
 
 
@@ -173,9 +173,9 @@ def draw_reliability(evaluation: Evaluation, ax: Axes | None = None) -> Axes:
     return calibration.draw(curves, ax, labels, names[1] if names else "", _note(evaluation, "68 % intervals"))
 
 
-def _note(evaluation: Evaluation, words: str, jets: str | None = None) -> str:
-    """Which jets, what else, and which seeds of the trainings."""
-    return ", ".join(part for part in (evaluation.jets() if jets is None else jets, words, evaluation.seeds()) if part)
+def _note(evaluation: Evaluation, words: str, jets: str | None = None, tagger: str | None = None) -> str:
+    """Which jets, what else, and which seeds of the trainings, of all or of one tagger."""
+    return ", ".join(part for part in (evaluation.jets() if jets is None else jets, words, evaluation.seeds(tagger)) if part)
 
 
 def _details(evaluation: Evaluation, kind: str) -> dict[str, Columns]:

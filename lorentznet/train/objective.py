@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from lorentznet.data.batch import JetBatch
 from lorentznet.group.minkowski import minkowski_square
+from lorentznet.nn import doubled
 from lorentznet.nn.kinematics import boost_to_rest
 from lorentznet.train.validation import central, validate
 
@@ -173,7 +174,7 @@ def in_jet_frame(momenta: Tensor, batch: JetBatch) -> Tensor:
         The jets.
     """
     total = torch.zeros(batch.n_jets, 4, dtype=torch.float64, device=batch.p4.device).index_add(0, batch.batch, batch.p4)
-    square = minkowski_square(total)
+    square = doubled.minkowski_dot(total, total)
     without = square <= 64 * torch.finfo(torch.float64).eps * total[:, 0].square()
     mass = torch.where(without, 1.0, square).sqrt()
     rest = total.new_tensor([1.0, 0.0, 0.0, 0.0])

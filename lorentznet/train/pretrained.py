@@ -74,9 +74,9 @@ def renew_invariance(
     """
     path, known = path_of(name, folder), facts(name, folder)
     known["invariance"] = export_facts.scanned_invariance(invariance, path, name, known["symmetry"], tagger)
-    weights_file.write_facts(path, known)
+    written = files.write_json(path.with_suffix(".json"), known)
     write_card(name, folder)
-    return path.with_suffix(".json")
+    return written
 
 
 def export(

@@ -67,14 +67,8 @@ def write(path: str | Path, packed: Mapping[str, Any], facts: Mapping[str, Any])
     }
     with files.atomic(path) as temporary:
         temporary.write_bytes(content)
-    write_facts(path, about)
+    files.write_json(path.with_suffix(".json"), about)
     return about
-
-
-def write_facts(path: str | Path, facts: Mapping[str, Any]) -> None:
-    """Write the JSON beside a weights file; :class:`OutputError` if that fails."""
-    with files.atomic(Path(path).with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_facts(path: str | Path) -> dict[str, Any]:
