@@ -17,7 +17,7 @@ from lorentznet.errors import ConfigError
 from lorentznet.evaluate import metrics
 
 STUDY = Path(__file__).parents[1] / "analysis" / "landscape"
-MODULES = ("landscape", "jobs", "results", "paired", "landscape_tables", "figure")
+MODULES = ("landscape", "jobs", "results", "paired", "landscape_tables", "figure", "record")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def run(study, settings, toys, tmp_path_factory):
 
 def test_all_stages(study, run, settings, capsys):
     assert run("evaluate") == 2
-    assert "no training has scores; run the stages train and predict first" in capsys.readouterr().err
+    assert "no training has scores, nor does" in capsys.readouterr().err
     assert run("table") == 2
 
     # a part of it gives partial results
@@ -112,13 +112,15 @@ def test_all_stages(study, run, settings, capsys):
     assert areas["seed_std"] == pytest.approx(np.std(areas["values"], ddof=1))
     assert pfn["ensemble"]
     assert efn["ensemble"] is None
-    assert "against" not in pfn
-    difference = efn["against"]["auc_difference"]
+    assert pfn["against"] == []
+    (against,) = efn["against"]
+    assert against["baseline"] == "pfn"
+    difference = against["auc_difference"]
     assert difference["value"] == pytest.approx(efn["single"]["auc"]["value"] - areas["value"])
 
     text = (run.out / "landscape.md").read_text()
     assert "## 60 training jets" in text
-    assert "difference to `pfn` on the same jets" in text
+    assert "`efn` against `pfn`" in text
     assert "unverified here" in text
     with (run.out / "landscape.csv").open() as handle:
         rows = list(csv.DictReader(handle))
@@ -141,6 +143,43 @@ def test_all_stages(study, run, settings, capsys):
     changed.write_text(settings.read_text().replace("lr: 0.002", "lr: 0.003"))
     run("list", "--only", "pfn/60/seed1", study_file=changed)
     assert "scored, with other settings than the study has: optimizer.lr" in capsys.readouterr().out
+
+
+def test_scores_in_the_record_stand_for_trainings_that_are_elsewhere(study, run, settings, capsys):
+    """The same numbers come from the record alone, in an output folder that is empty."""
+    (run.out / "results.json").unlink(missing_ok=True)
+    for stage in ("train", "predict", "evaluate"):  # what is there is not made again
+        run(stage, "--quiet")
+    before = {(item["entry"], item["size"]): item for item in json.loads((run.out / "results.json").read_text())["results"]}
+    assert run("keep") == 0
+    folder = settings.parent / "record" / "study"
+    kept = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.npz"))
+    assert kept == [
+        f"{name}.npz"
+        for name in ("efn/120/seed3", "efn/60/seed3", "pfn/120/seed1", "pfn/120/seed2", "pfn/60/seed1", "pfn/60/seed2")
+    ]
+    assert max(path.stat().st_size for path in folder.rglob("*.npz")) < 3_000
+    with np.load(folder / kept[0]) as content:
+        assert set(content) == {"rows", "log_odds", "step", "facts"}, "no labels, no momenta"
+
+    full, run.out = run.out, run.out.with_name("empty")
+    assert run("evaluate", "--quiet") == 0
+    found = json.loads((run.out / "results.json").read_text())["results"]
+    assert [(item["entry"], item["size"]) for item in found] == [("pfn", 60), ("pfn", 120), ("efn", 60), ("efn", 120)]
+    for item in found:
+        old = before[item["entry"], item["size"]]
+        assert item["single"]["auc"]["values"] == pytest.approx(old["single"]["auc"]["values"], abs=2e-3)
+        assert {key: item[key] for key in ("seeds", "epochs", "cpu_minutes", "parameters", "symmetry", "val_auc")} == {
+            key: old[key] for key in ("seeds", "epochs", "cpu_minutes", "parameters", "symmetry", "val_auc")
+        }
+    (folder / kept[0]).write_bytes(b"PK nothing")
+    assert run("evaluate", "--quiet", "--only", "efn") == 2
+    assert "is not a record of a training" in capsys.readouterr().err
+    with np.load(folder / kept[1]) as content:
+        np.savez(folder / kept[0], **{**content, "rows": content["rows"] + 1})
+    assert run("evaluate", "--quiet", "--only", "efn") == 2
+    assert "holds scores of other jets" in capsys.readouterr().err
+    run.out = full
 
 
 def test_two_processes_share_the_work(study, run, settings):
@@ -179,6 +218,7 @@ def test_mistakes_in_a_study_are_named(study, settings, tmp_path):
         ({"baseline": "pfm"}, "baseline: .*did you mean 'pfn'"),
         ({"entries": [*values["entries"], values["entries"][0]]}, "'pfn' .* occurs twice"),
         ({"entries": [{**values["entries"][0], "like": "cg"}]}, "like: there is no entry 'cg'"),
+        ({"entries": [{**values["entries"][0], "against": ["pfm"]}]}, "against: there is no entry 'pfm'; did you mean 'pfn'"),
         ({"entrys": []}, "unknown key 'entrys'"),
     ):
         path = tmp_path / "wrong.yaml"

@@ -20,13 +20,15 @@ from lorentznet.train.run_folder import RunFolder
 class Entry:
     """A line of the table: a tagger and what differs from the settings of the study.
 
-    ``like`` names the entry that it is a version of, whose colour it has in the figure.
+    ``like`` names the entry that it is a version of, whose colour it has in the figure; ``against`` the entries, besides the baseline
+    of the study, that it is compared with on the same jets.
     """
 
     label: str
     tagger: str
     preset: str | None = None
     like: str | None = None
+    against: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     sizes: tuple[int, ...] = ()
     seeds: tuple[int, ...] = ()
@@ -58,8 +60,10 @@ class Study:
         if self.baseline is not None and self.baseline not in labels:
             raise ConfigError(f"baseline: there is no entry '{self.baseline}'; {nearest(self.baseline, labels)}")
         for entry in self.entries:
-            if entry.like is not None and entry.like not in labels:
-                raise ConfigError(f"{entry.label}: like: there is no entry '{entry.like}'; {nearest(entry.like, labels)}")
+            for key, names in (("like", () if entry.like is None else (entry.like,)), ("against", entry.against)):
+                for name in names:
+                    if name not in labels:
+                        raise ConfigError(f"{entry.label}: {key}: there is no entry '{name}'; {nearest(name, labels)}")
 
 
 @dataclass(frozen=True)
@@ -110,11 +114,14 @@ class Job:
         return build(TrainConfig, values, self.name)
 
     @property
+    def trained_with(self) -> dict[str, Any]:
+        """The configuration of the training that is there, as it was written."""
+        return read_yaml(self.folder.path / "config.yaml")
+
+    @property
     def changed(self) -> list[str]:
-        """Settings of the study that are not those of the training that is there; the place of the jet file may differ."""
-        path = self.folder.path / "config.yaml"
-        found = differences(read_yaml(path), self.config) if path.exists() else []
-        return [name for name in found if name not in ("data.train", "data.val")]
+        """Settings of the study that are not those of the training that is there."""
+        return differing(self.trained_with, self.config) if (self.folder.path / "config.yaml").exists() else []
 
     @property
     def _data(self) -> dict[str, Any]:
@@ -155,6 +162,11 @@ def make_jobs(study: Study, file: str, out: Path, only: Sequence[str] = ()) -> l
             raise ConfigError(f"--only {pattern}: matches no training; {nearest(pattern, (job.name for job in jobs))}")
         found = {**found, **{name: job for name, job in matching.items() if name not in found}}
     return list(found.values())
+
+
+def differing(before: Mapping[str, Any], config: TrainConfig) -> list[str]:
+    """Settings in which two trainings differ; the place of the jet file may."""
+    return [name for name in differences(before, config) if name not in ("data.train", "data.val")]
 
 
 def by_entry(jobs: Sequence[Job]) -> Mapping[tuple[str, int], list[Job]]:

@@ -2,9 +2,10 @@
 
     python analysis/landscape/landscape.py STAGE FILE OUT [--study STUDY.yaml] [--only PATTERN ...]
 
-STAGE is ``list`` (all trainings and their state), ``train``, ``predict``, ``evaluate``, ``table`` or ``figure``. Every stage works with
-what is there: trainings that are finished are skipped, those that were interrupted go on, and tables and figures show what has been
-evaluated so far. Several processes may share the trainings of one output folder.
+STAGE is ``list`` (all trainings and their state), ``train``, ``predict``, ``keep`` (scores go into the record), ``evaluate``, ``table`` or
+``figure``. Every stage works with what is there: trainings that are finished are skipped, those that were interrupted go on, and tables
+and figures show what has been evaluated so far, with the scores in the record for trainings that OUT has not. Several processes may share
+the trainings of one output folder.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import landscape_tables
+import record
 import results
 from jobs import Job, make_jobs, read_study, reserved
 
 from lorentznet.console import Console
-from lorentznet.errors import LorentznetError
+from lorentznet.errors import DataError, LorentznetError
 
 HERE = Path(__file__).parent
 
@@ -28,7 +30,7 @@ HERE = Path(__file__).parent
 def state(job: Job) -> str:
     """How far a training is."""
     if job.folder.finished:
-        word = "scored" if results.has_scores(job) else "trained"
+        word = "scored" if record.has_scores(job) else "trained"
     else:
         word = "interrupted" if job.folder.last.exists() else "waiting"
     return f"{word}, with other settings than the study has: {', '.join(job.changed)}" if job.changed else word
@@ -65,6 +67,19 @@ def train(jobs: Sequence[Job], console: Console) -> int:
     return failed
 
 
+def use_scores(stage: str, jobs: Sequence[Job], kept: Path, out: Path, console: Console) -> None:
+    """Evaluate the scores that are here or in the record, or put those that are here into the record."""
+    if not any(record.is_there(job, kept) for job in jobs):
+        raise DataError(f"{out}: no training has scores, nor does {kept}; run the stages train and predict first")
+    jets = record.test_jets(jobs[0])
+    scored = record.collect(jobs, kept, jets)
+    if stage == "keep":
+        record.keep(scored, kept, console)
+    else:
+        numbers = results.evaluate(jobs, scored, jets, console, results.earlier(out))
+        console.result(str(results.write(numbers, out)))
+
+
 def show(stage: str, out: Path, console: Console) -> None:
     """Write the tables or the figure."""
     quoted = landscape_tables.published(HERE / "published.yaml")
@@ -81,10 +96,11 @@ def show(stage: str, out: Path, console: Console) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one stage."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=("list", "train", "predict", "evaluate", "table", "figure"))
+    parser.add_argument("stage", choices=("list", "train", "predict", "keep", "evaluate", "table", "figure"))
     parser.add_argument("file", help="what {file} stands for in the study: a jet file, or a folder of them")
     parser.add_argument("out", type=Path, help="folder of the results")
     parser.add_argument("--study", type=Path, default=HERE / "study.yaml", help="the study (default: %(default)s)")
+    parser.add_argument("--record", type=Path, help="scores of trainings made elsewhere (default: record/STUDY beside the study)")
     parser.add_argument(
         "--only",
         action="append",
@@ -108,8 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1 if train(jobs, console) else 0
         elif args.stage == "predict":
             results.predict(jobs, console, args.device)
-        elif args.stage == "evaluate":
-            console.result(str(results.write(results.evaluate(jobs, console, results.earlier(args.out)), args.out)))
+        elif args.stage in ("keep", "evaluate"):
+            kept = args.record or args.study.parent / "record" / args.study.stem
+            use_scores(args.stage, jobs, kept, args.out, console)
         else:
             show(args.stage, args.out, console)
     except LorentznetError as error:

@@ -39,11 +39,10 @@ def markdown(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> str:
         if together:
             header = ["ensemble (mean of the logits)", "seeds", *NAMES.values()]
             lines += ["", *_table(header, map(_ensemble, together))]
-        against = [item for item in items if "against" in item]
-        if against:
-            base = against[0]["against"]["baseline"]
-            header = [f"difference to `{base}` on the same jets", "AUC", *(f"ratio of {NAMES[key]}" for key in _REJECTIONS)]
-            lines += ["", *_table(header, map(_difference, against))]
+        differences = [_difference(item, found) for item in items for found in item.get("against", [])]
+        if differences:
+            header = ["on the same jets", "difference of AUC", *(f"ratio of {NAMES[key]}" for key in _REJECTIONS)]
+            lines += ["", *_table(header, differences)]
     lines += ["", "## Published", "", f"For scale ({quoted['note']}):", ""]
     header = ["tagger", "parameters", "training jets", *NAMES.values(), "source"]
     lines += _table(header, map(_quoted, quoted["points"]))
@@ -66,9 +65,10 @@ def rows(numbers: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         for seed, position in zip(item["seeds"], range(len(item["seeds"])), strict=True):
             for name, found in item["single"].items():
                 yield (*place, f"seed {seed}", name, found["values"][position], *[None] * (len(FIELDS) - 1))
-        for name, found in item.get("against", {}).items():
-            if name != "baseline":
-                yield (*place, f"against {item['against']['baseline']}", name, *(found.get(key) for key in FIELDS))
+        for other in item.get("against", []):
+            for name, found in other.items():
+                if name != "baseline":
+                    yield (*place, f"against {other['baseline']}", name, *(found.get(key) for key in FIELDS))
 
 
 def write(numbers: Mapping[str, Any], quoted: Mapping[str, Any], out: Path) -> list[Path]:
@@ -129,11 +129,10 @@ def _ensemble(item: Mapping[str, Any]) -> list[str]:
     return [f"`{item['entry']}`", str(len(item["seeds"])), *(_estimate(item["ensemble"][key]) for key in NAMES)]
 
 
-def _difference(item: Mapping[str, Any]) -> list[str]:
-    found = item["against"]
+def _difference(item: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     area = found["auc_difference"]
     return [
-        f"`{item['entry']}`",
+        f"`{item['entry']}` against `{found['baseline']}`",
         f"{area['value']:+.5f} ± {area['test_error']:.5f} (test jets) ± {area['seed_error']:.5f} (seeds)",
         *(_estimate(found[key.replace("rejection", "rejection_ratio")], survivors=False) for key in _REJECTIONS),
     ]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jobs import Job, by_entry
 from paired import area, compare
+from record import Scored, TestJets, has_scores
 
 from lorentznet import files
 from lorentznet.console import Console
@@ -18,16 +19,9 @@ from lorentznet.errors import DataError
 from lorentznet.evaluate import metrics
 from lorentznet.evaluate.ensembles import over_members
 from lorentznet.evaluate.intervals import Estimate
-from lorentznet.evaluate.scores import ScoreTable
-from lorentznet.train.checkpoint import load_run_info
 
 EFFICIENCIES = (0.5, 0.3)
 """Signal efficiencies at which the background rejection is given."""
-
-
-def has_scores(job: Job) -> bool:
-    """True if the test jets were scored by the finished training (not by an earlier one in the same place)."""
-    return job.folder.finished and job.scores.exists() and job.scores.stat().st_mtime >= job.folder.best.stat().st_mtime
 
 
 def predict(jobs: Sequence[Job], console: Console, device: str = "cpu") -> None:
@@ -47,17 +41,27 @@ def predict(jobs: Sequence[Job], console: Console, device: str = "cpu") -> None:
         replace(table, observers={}).write(job.scores)
 
 
-def evaluate(jobs: Sequence[Job], console: Console, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def evaluate(
+    jobs: Sequence[Job],
+    scored: Sequence[Scored],
+    jets: TestJets,
+    console: Console,
+    known: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """The numbers of everything that has scores.
 
     Parameters
     ----------
     jobs
-        Trainings, finished or not.
+        All trainings of the study, in order.
+    scored
+        Those with their scores, as :func:`record.collect` gives them.
+    jets
+        The test jets.
     console
         What is said on the way.
     known
-        Earlier numbers of the same study. What they have of trainings that lie elsewhere, or of more seeds than are here, is kept.
+        Earlier numbers of the same study. What they have of trainings that are not here, or of more seeds than are here, is kept.
 
     Returns
     -------
@@ -65,38 +69,31 @@ def evaluate(jobs: Sequence[Job], console: Console, known: Mapping[str, Any] | N
         ``results``: a list with an item for each entry and number of training jets. ``single`` and ``ensemble`` (mean of the logits
         over the seeds) hold ``auc``, ``accuracy`` and ``rejection``; of single trainings the mean over the seeds, with the interval
         that the finite number of test jets gives (``low``, ``high``), the standard deviation over the seeds and all values.
-
-    Raises
-    ------
-    DataError
-        If nothing has been scored, or two trainings were scored on different jets.
+        ``against`` compares on the same jets with the baseline of the study and the entries that the entry names.
     """
-    groups = {key: [job for job in group if has_scores(job)] for key, group in by_entry(jobs).items()}
-    groups = {key: group for key, group in groups.items() if group}
-    if not groups:
-        raise DataError(f"{jobs[0].out}: no training has scores; run the stages train and predict first")
-    study, first = jobs[0].study, ScoreTable.read(next(iter(groups.values()))[0].scores)
-    scores: dict[tuple[str, int], list[Any]] = {}
-    for key, group in groups.items():
-        tables = [ScoreTable.read(job.scores) for job in group]
-        for job, table in zip(group, tables, strict=True):
-            if not (np.array_equal(table.ids, first.ids) and np.array_equal(table.labels, first.labels)):
-                raise DataError(
-                    f"{job.scores}: holds other jets than the other scores; remove the file and run the stage predict"
-                )
-        scores[key] = [table.log_odds for table in tables]
+    study = jobs[0].study
+    groups: dict[tuple[str, int], list[Scored]] = {}
+    for one in scored:
+        groups.setdefault((one.job.entry.label, one.job.jets), []).append(one)
     results = []
     for key, group in groups.items():
         console.say(f"{key[0]}, {key[1]} jets: {len(group)} seeds")
-        for job in group:
-            if job.changed:
-                console.say(f"{job.name}: was trained with other settings than the study has now: {', '.join(job.changed)}")
-        item = {**_facts(group), **_numbers(first, scores[key])}
-        base = (study.baseline or "", key[1])
-        if base in scores and base != key:
-            item["against"] = {"baseline": base[0], **compare(first.labels == 1, scores[key], scores[base], EFFICIENCIES)}
+        for one in group:
+            if one.changed:
+                console.say(f"{one.job.name}: was trained with other settings than the study has now: {', '.join(one.changed)}")
+        item = {**_facts(group), **_numbers(jets, _log_odds(group))}
+        others = {
+            label: groups.get((label, key[1]))
+            for label in (study.baseline, *group[0].job.entry.against)
+            if label not in (None, key[0])
+        }
+        item["against"] = [
+            {"baseline": label, **compare(jets.labels == 1, _log_odds(group), _log_odds(other), EFFICIENCIES)}
+            for label, other in others.items()
+            if other
+        ]
         results.append(item)
-    counts = {name: int((first.labels == number).sum()) for number, name in enumerate(first.classes)}
+    counts = {name: int((jets.labels == number).sum()) for number, name in enumerate(jets.classes)}
     numbers = {"description": study.description, "test_jets": counts, "results": results}
     return numbers if known is None else _kept(numbers, known, jobs, console)
 
@@ -139,27 +136,29 @@ def read(out: Path) -> dict[str, Any]:
     return numbers
 
 
-def _facts(group: Sequence[Job]) -> dict[str, Any]:
+def _log_odds(group: Sequence[Scored]) -> list[Any]:
+    return [one.log_odds for one in group]
+
+
+def _facts(group: Sequence[Scored]) -> dict[str, Any]:
     """What the trainings of an entry say of themselves."""
-    entry, infos = group[0].entry, [load_run_info(job.folder.path) for job in group]
+    job, first = group[0].job, group[0].facts
     return {
-        "entry": entry.label,
-        "like": entry.like,
-        "tagger": entry.tagger,
-        "preset": entry.preset,
-        "parameters": infos[0]["tagger"]["parameters"],
-        "symmetry": infos[0]["tagger"]["symmetry"],
-        "train_jets": infos[0]["data"]["jets"]["train"],
-        "size": group[0].jets,
-        "epochs": [info["epochs"] for info in infos],
-        "seeds": [job.seed for job in group],
-        "val_auc": [info["best"]["val_auc"] for info in infos],
-        "cpu_minutes": [round(info["cpu_seconds"] / 60, 2) for info in infos],
-        "device": infos[0]["device"],
+        "entry": job.entry.label,
+        "like": job.entry.like,
+        "tagger": job.entry.tagger,
+        "preset": job.entry.preset,
+        "parameters": first["parameters"],
+        "symmetry": first["symmetry"],
+        "train_jets": first["train_jets"],
+        "size": job.jets,
+        "seeds": [one.job.seed for one in group],
+        **{name: [one.facts[name] for one in group] for name in ("epochs", "val_auc", "cpu_minutes")},
+        "device": first["device"],
     }
 
 
-def _numbers(jets: ScoreTable, scores: Sequence[Any]) -> dict[str, Any]:
+def _numbers(jets: TestJets, scores: Sequence[Any]) -> dict[str, Any]:
     singles = [_metrics(jets, z) for z in scores]
     single = {name: _over_seeds([found[name] for found in singles]) for name in singles[0]}
     value, error = area(jets.labels == 1, scores)
@@ -173,7 +172,7 @@ def _over_seeds(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"seed_std" if key == "spread" else key: value for key, value in numbers.items()}
 
 
-def _metrics(jets: ScoreTable, log_odds: Any) -> dict[str, dict[str, Any]]:
+def _metrics(jets: TestJets, log_odds: Any) -> dict[str, dict[str, Any]]:
     roc = metrics.roc_curve(jets.labels, log_odds)
     return {
         "auc": roc.auc().as_dict(),

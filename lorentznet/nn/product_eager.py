@@ -18,8 +18,8 @@ FEW = 4_096
 """Elements of a row below which a call for each term costs more than the arithmetic: all pairs are multiplied in three calls."""
 PAIR_BLOCK = 2_048
 """Elements of a row that all pairs of components are kept of at a time, 256 rows of 8 kB."""
-BLOCK = 32_768
-"""Elements of a row that are worked on together, a few terms after the others."""
+BLOCK = 16_384
+"""Elements of a row that are worked on together, 64 kB: most of the rows of both factors and of the result fit the cache of a core."""
 
 
 @contextmanager
@@ -83,8 +83,10 @@ def eager(x: Tensor, y: Tensor, product: Terms, weights: Tensor | None = None) -
     result = x.new_zeros(product.n_out, x.shape[1])
     for part in _blocks(x.shape[1], BLOCK, x.device):
         x_rows, y_rows, rows = (factor[:, part].unbind(0) for factor in (x, y, result))
-        for left, right, out, sign in product.rounds:
-            torch._foreach_addcmul_([rows[c] for c in out], [x_rows[a] for a in left], [y_rows[b] for b in right], value=sign)
+        # On a CPU the terms are added one after the other, those of one row of the result in turn, while it is in the nearest cache.
+        # Elsewhere they may be added at once, so that no row may stand in a call twice.
+        for left, right, out, signs in [product.columns] if x.device.type == "cpu" else product.rounds:
+            torch._foreach_addcmul_([rows[c] for c in out], [x_rows[a] for a in left], [y_rows[b] for b in right], signs)
     return result
 
 

@@ -11,6 +11,7 @@ signs of the invariant form (eta) and of the reversion (~) drawn into the table:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import NamedTuple
@@ -40,6 +41,15 @@ class Term(NamedTuple):
     out: int
     sign: int
     path: int
+
+
+class Columns(NamedTuple):
+    """The left rows, right rows, rows of the result and signs of several terms."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    out: tuple[int, ...]
+    signs: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +93,25 @@ class Terms:
         return len(self.terms) == self.n_left * self.n_out
 
     @cached_property
-    def rounds(self) -> tuple[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int], ...]:
-        """Left rows, right rows, rows of the result and one sign, so that each round adds to a row of the result once at most."""
-        found: dict[tuple[int, int], list[Term]] = {}
-        used: dict[tuple[int, int], int] = {}
+    def columns(self) -> Columns:
+        """All terms, those of one row of the result after the other."""
+        return _columns(self.terms)
+
+    @cached_property
+    def rounds(self) -> tuple[Columns, ...]:
+        """The terms in rounds, each of which adds to a row of the result once at most."""
+        found: list[list[Term]] = []
+        used = dict.fromkeys(range(self.n_out), 0)
         for term in self.terms:
-            number = used[term.out, term.sign] = used.get((term.out, term.sign), -1) + 1
-            found.setdefault((number, term.sign), []).append(term)
-        return tuple(
-            (tuple(t.left for t in terms), tuple(t.right for t in terms), tuple(t.out for t in terms), sign)
-            for (_, sign), terms in sorted(found.items())
-        )
+            if used[term.out] == len(found):
+                found.append([])
+            found[used[term.out]].append(term)
+            used[term.out] += 1
+        return tuple(_columns(terms) for terms in found)
+
+
+def _columns(terms: Sequence[Term]) -> Columns:
+    return Columns(*(tuple(getattr(term, name) for term in terms) for name in ("left", "right", "out", "sign")))
 
 
 class Tables(NamedTuple):

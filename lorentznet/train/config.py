@@ -44,7 +44,8 @@ class DataSettings:
 
     ``train`` and ``val`` are one or several words ``PATH[:TREE][#ROWS]``. The selection of a dataset card cuts training jets
     only. ``bucket`` batches' worth of shuffled jets are sorted by their number of particles before they are cut into batches,
-    so that the jets of a batch are alike in size (1: not sorted).
+    so that the jets of a batch are alike in size (1: not sorted). ``mirror`` turns z into -z for half of the training jets, by
+    lot and anew in each epoch; beams of the same kind make both equally likely.
 
     ``target`` names what a regression is to find: columns with the true momentum or mass, or what their names have in common, such
     as ``aux_genpart`` (see :class:`lorentznet.train.target.Target`). Jets without a target are left out.
@@ -56,17 +57,21 @@ class DataSettings:
     target: Words | None = None
     batch_size: Annotated[int, Field(gt=0)] = 64
     bucket: Annotated[int, Field(gt=0)] = 32
+    mirror: bool = False
 
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """AdamW, the course of its learning rate, and the moving average of the weights.
+    """The optimiser, the course of its learning rate, and the moving average of the weights.
 
+    ``name`` is ``adamw``, or ``soap``: Adam in the eigenbasis of Shampoo's preconditioner (:mod:`lorentznet.train.soap`; ``betas``
+    of (0.95, 0.95) suit it), with which small networks need fewer epochs.
     ``weight_decay`` acts on matrices only, never on biases, gains and other vectors. ``warm_up`` is the part of all steps in
     which the learning rate rises (None: 0.3 for one-cycle, else 0.05). ``clip`` bounds the norm of the gradient (0: off).
     ``ema`` is the decay of the exponential moving average of the weights, which is what is validated and kept (0: off).
     """
 
+    name: Literal["adamw", "soap"] = "adamw"
     lr: Positive = 4e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
@@ -157,8 +162,10 @@ def differences(before: Mapping[str, Any], config: TrainConfig) -> list[str]:
     """Dotted names of the settings in which a training differs from the one that it is to continue.
 
     Settings that choose the machine only (accelerator, strategy, compilation, threads, which devices but not how many) may differ.
+    A setting that ``before`` does not have, as an older version wrote it, has its default.
     """
-    return sorted(_differences(_deciding(before), _deciding(plain(config)), ()))
+    complete = plain(build(TrainConfig, before, "the earlier training"))
+    return sorted(_differences(_deciding(complete), _deciding(plain(config)), ()))
 
 
 def _deciding(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -119,16 +119,19 @@ class JetArrays:
         jets.card, jets.left_out = card, left_out
         return jets
 
-    def batch(self, jets: Integers) -> JetBatch:
-        """The batch of the jets with these indices, in this order."""
+    def batch(self, jets: Integers, mirrored: NDArray[np.bool_] | None = None) -> JetBatch:
+        """The batch of the jets with these indices, in this order; those that are ``mirrored`` with z turned into -z."""
         counts = self.counts[jets]
         ends = np.cumsum(counts)
         particles = torch.from_numpy(
             np.repeat(self._starts[jets] - (ends - counts), counts) + np.arange(ends[-1] if len(ends) else 0)
         )
         rows = torch.from_numpy(jets)
+        p4 = self.p4[particles]
+        if mirrored is not None:
+            p4[torch.from_numpy(np.repeat(mirrored, counts)), 3] *= -1
         batch = JetBatch.from_arrays(
-            self.p4[particles],
+            p4,
             torch.from_numpy(counts),
             y=self.labels[rows],
             weight=self.weights[rows],
@@ -136,6 +139,8 @@ class JetArrays:
         )
         if self.targets is not None:
             batch.target = self.targets[rows]
+            if mirrored is not None and batch.target.shape[-1] == 4:
+                batch.target[torch.from_numpy(mirrored), 3] *= -1
         return batch
 
 
@@ -157,13 +162,23 @@ class TrainingBatches:
         The order of an epoch depends on (seed, epoch).
     rank, world_size
         This process and the number of all.
+    mirror
+        Give half of the jets, by lot and anew in each epoch, with z turned into -z: two beams of the same kind are alike.
     """
 
     def __init__(
-        self, jets: JetArrays, batch_size: int, bucket: int = 32, seed: int = 0, rank: int = 0, world_size: int = 1
+        self,
+        jets: JetArrays,
+        batch_size: int,
+        bucket: int = 32,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        mirror: bool = False,
     ) -> None:
         self.jets = jets
         self.bucket = bucket
+        self.mirror = mirror
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
@@ -177,9 +192,14 @@ class TrainingBatches:
 
     def __iter__(self) -> Iterator[JetBatch]:
         epoch, step = divmod(self.drawn, self.steps)
+        mirrored = self.mirrored(epoch)
         for indices in self.epoch(epoch)[step:]:
             self.drawn += 1
-            yield self.jets.batch(indices)
+            yield self.jets.batch(indices, None if mirrored is None else mirrored[indices])
+
+    def mirrored(self, epoch: int) -> NDArray[np.bool_] | None:
+        """Which jets are mirrored in an epoch, shape (n_jets,), the same in every process."""
+        return np.random.default_rng((self.seed, epoch, 1)).random(len(self.jets)) < 0.5 if self.mirror else None
 
     def epoch(self, epoch: int) -> list[Integers]:
         """Indices of the jets in each batch of this process."""

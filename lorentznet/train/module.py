@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule
-from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from lorentznet.data.batch import JetBatch
@@ -18,6 +18,7 @@ from lorentznet.train.config import DataSettings, OptimizerSettings
 from lorentznet.train.data import EvaluationBatches, JetArrays, TrainingBatches, steps_per_epoch
 from lorentznet.train.ema import MovingAverage
 from lorentznet.train.objective import OBJECTIVES, Figures
+from lorentznet.train.optimizer import make_optimizer
 from lorentznet.train.schedule import learning_rate_factor
 from lorentznet.train.seeding import seed_step
 
@@ -73,10 +74,8 @@ class TaggerModule(LightningModule):
         self.average.update()
 
     def configure_optimizers(self) -> Any:
-        """AdamW with decay on matrices only, and the course of the learning rate by step."""
-        optimizer = AdamW(
-            parameter_groups(self.tagger, self.settings.weight_decay), lr=self.settings.lr, betas=self.settings.betas
-        )
+        """The optimiser, and the course of the learning rate by step."""
+        optimizer = make_optimizer(self.tagger, self.settings)
         # not trainer.estimated_stepping_batches: that would make the batches before a checkpoint has restored the step
         steps = self.trainer.datamodule.steps_per_epoch * (self.trainer.max_epochs or 1)
         schedule = LambdaLR(
@@ -165,7 +164,13 @@ class JetDataModule(LightningDataModule):
         assert trainer is not None
         settings = self.settings
         batches = TrainingBatches(
-            self.train, settings.batch_size, settings.bucket, self.seed, trainer.global_rank, trainer.world_size
+            self.train,
+            settings.batch_size,
+            settings.bucket,
+            self.seed,
+            trainer.global_rank,
+            trainer.world_size,
+            settings.mirror,
         )
         batches.drawn = trainer.global_step  # the trainer restores positions only in the middle of an epoch
         return batches
@@ -177,18 +182,6 @@ class JetDataModule(LightningDataModule):
         return EvaluationBatches(
             self.val, max(VALIDATION_BATCH, self.settings.batch_size), trainer.global_rank, trainer.world_size
         )
-
-
-def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters with decay (matrices) and without (vectors, scalars, and whatever is named a gain or a bias, also per channel)."""
-    matrices: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
-    for name, parameter in module.named_parameters():
-        if parameter.requires_grad:
-            kept = parameter.ndim <= 1 or any(part.startswith(("gain", "bias")) for part in name.split("."))
-            (others if kept else matrices).append(parameter)
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
 
 
 def current_lr(optimizers: list[Optimizer]) -> float:

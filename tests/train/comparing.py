@@ -32,7 +32,7 @@ def assert_same_training(run, reference):
     assert same(mine["state_dict"], other["state_dict"])
     assert same(mine["average"]["average"], other["average"]["average"])
     state, expected = mine["optimizer_states"][0]["state"], other["optimizer_states"][0]["state"]
-    assert all(torch.equal(state[i][key], expected[i][key]) for i in expected for key in expected[i])
+    assert all(torch.equal(*map(torch.as_tensor, (state[i][key], expected[i][key]))) for i in expected for key in expected[i])
     assert mine["global_step"] == other["global_step"]
     assert same(weights(run / "best.ckpt"), weights(reference / "best.ckpt"))
     assert without_seconds(run) == without_seconds(reference)

@@ -70,3 +70,11 @@ def test_differences_ignore_the_choice_of_the_machine():
     other = load_config("quickstart-cg", {"trainer.devices": 2, "optimizer.lr": 1.0, "data.card": "x.yaml"})
     assert differences(plain(config), same) == []
     assert differences(plain(config), other) == ["data.card", "optimizer.lr", "trainer.devices"]
+
+
+def test_a_setting_that_an_older_version_did_not_write_has_its_default():
+    config = load_config("quickstart-cg")
+    older = plain(config)
+    del older["data"]["mirror"], older["optimizer"]["name"]
+    assert differences(older, config) == []
+    assert differences(older, load_config("quickstart-cg", {"data.mirror": True})) == ["data.mirror"]

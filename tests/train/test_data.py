@@ -63,6 +63,37 @@ def test_order_depends_on_seed_and_epoch_only():
         assert not all(np.array_equal(a, b) for a, b in zip(first.epoch(5), other, strict=True))
 
 
+def test_mirrored_jets_have_z_turned_and_nothing_else():
+    jets = make_jets(40, scalars=2)
+    jets.targets = torch.randn(40, 4, dtype=torch.float64)
+    rows, mirrored = np.array([7, 0, 29, 3]), np.array([True, False, True, False])
+    plain, batch = jets.batch(rows), jets.batch(rows, mirrored)
+    turned = torch.tensor([1.0, 1.0, 1.0, -1.0], dtype=torch.float64)
+    for jet, turn in enumerate(mirrored):
+        own = plain.batch == jet
+        assert torch.equal(batch.p4[own], plain.p4[own] * (turned if turn else 1))
+        assert torch.equal(batch.target[jet], plain.target[jet] * (turned if turn else 1))
+    assert torch.equal(batch.scalars, plain.scalars)
+    assert torch.equal(jets.batch(rows).p4, plain.p4), "the jets themselves are left as they are"
+    jets.targets = torch.ones(40, 1, dtype=torch.float64)  # a mass
+    assert torch.equal(jets.batch(rows, mirrored).target, torch.ones(4, 1, dtype=torch.float64))
+
+
+def test_half_of_the_jets_are_mirrored_anew_in_each_epoch_and_by_all_processes_alike():
+    jets = make_jets(2000)
+    first, second = (TrainingBatches(jets, 100, 4, seed=3, rank=rank, world_size=2, mirror=True) for rank in range(2))
+    lots = [first.mirrored(epoch) for epoch in range(3)]
+    assert all(abs(lot.mean() - 0.5) < 0.05 for lot in lots)
+    assert abs((lots[0] == lots[1]).mean() - 0.5) < 0.05
+    assert all(np.array_equal(second.mirrored(epoch), lot) for epoch, lot in enumerate(lots))
+    assert TrainingBatches(jets, 100).mirrored(0) is None
+    shares = [batch for batches in (first, second) for batch in batches]
+    order = np.concatenate([rows for batches in (first, second) for rows in batches.epoch(0)])
+    signs = torch.cat([torch.sign(batch.p4[:, 3]) for batch in shares])
+    expected = torch.cat([torch.sign(jets.batch(np.array([row])).p4[:, 3]) * (-1 if lots[0][row] else 1) for row in order])
+    assert torch.equal(signs, expected)
+
+
 def padded(jets, batches):
     """Slots of all batches when each is padded to its longest jet."""
     return sum(len(batch) * jets.counts[batch].max() for batch in batches)

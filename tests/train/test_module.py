@@ -7,8 +7,9 @@ from torch import nn
 
 from lorentznet.taggers import create, names
 from lorentznet.train.config import OptimizerSettings
-from lorentznet.train.module import TaggerModule, parameter_groups
+from lorentznet.train.module import TaggerModule
 from lorentznet.train.objective import cross_entropy
+from lorentznet.train.optimizer import parameter_groups
 from lorentznet.train.validation import validate
 
 
