@@ -202,7 +202,7 @@ def test_patterns_choose_and_order(study, settings, tmp_path):
         jobs.make_jobs(small, "f", tmp_path, ["pfm/60/seed1"])
 
 
-@pytest.mark.parametrize("name", ["study", "full"])
+@pytest.mark.parametrize("name", ["study", "full", "attempts"])
 def test_settings_of_the_study_can_be_built(study, name, tmp_path):
     found = study["jobs"].read_study(STUDY / f"{name}.yaml")
     for entry in found.entries:

@@ -103,10 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, help="scores of trainings made elsewhere (default: record/STUDY beside the study)")
     parser.add_argument(
         "--only",
-        action="append",
+        nargs="+",
+        action="extend",
         default=[],
         metavar="PATTERN",
-        help="trainings by name, e.g. 'cg-*/12000/seed1'; may be repeated",
+        help="trainings by name, e.g. 'cg-*/12000/seed1', in the order of the patterns",
     )
     parser.add_argument("--task", type=int, metavar="N", help="only the training with this number in the list")
     parser.add_argument("--device", default="cpu", help="where test jets are scored (default: %(default)s)")
