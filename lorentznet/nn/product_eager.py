@@ -18,8 +18,8 @@ FEW = 4_096
 """Elements of a row below which a call for each term costs more than the arithmetic: all pairs are multiplied in three calls."""
 PAIR_BLOCK = 2_048
 """Elements of a row that all pairs of components are kept of at a time, 256 rows of 8 kB."""
-BLOCK = 16_384
-"""Elements of a row that are worked on together, 64 kB: most of the rows of both factors and of the result fit the cache of a core."""
+BLOCK = 8_192
+"""Elements of a row that are worked on together: the rows of both factors and of the result, 32 kB each, fit the cache of a core."""
 
 
 @contextmanager
@@ -80,12 +80,18 @@ def eager(x: Tensor, y: Tensor, product: Terms, weights: Tensor | None = None) -
         return _weighted(x, y, product, weights)
     if x.shape[1] < FEW and x.device.type == "cpu" and product.is_full:
         return _of_all_pairs(x, y, product)
-    result = x.new_zeros(product.n_out, x.shape[1])
+    result = x.new_empty(product.n_out, x.shape[1])
+    # On a CPU the terms are added one after the other, those of one row of the result in turn, while it is in the nearest cache.
+    # Elsewhere they may be added at once, so that no row may stand in a call twice.
+    following = [product.following] if x.device.type == "cpu" else product.rounds
     for part in _blocks(x.shape[1], BLOCK, x.device):
         x_rows, y_rows, rows = (factor[:, part].unbind(0) for factor in (x, y, result))
-        # On a CPU the terms are added one after the other, those of one row of the result in turn, while it is in the nearest cache.
-        # Elsewhere they may be added at once, so that no row may stand in a call twice.
-        for left, right, out, signs in [product.columns] if x.device.type == "cpu" else product.rounds:
+        for out, term in enumerate(product.leading):
+            if term is None:
+                rows[out].zero_()
+            else:
+                torch.mul(x_rows[term.left], y_rows[term.right], out=rows[out])
+        for left, right, out, signs in following:
             torch._foreach_addcmul_([rows[c] for c in out], [x_rows[a] for a in left], [y_rows[b] for b in right], signs)
     return result
 

@@ -93,16 +93,24 @@ class Terms:
         return len(self.terms) == self.n_left * self.n_out
 
     @cached_property
-    def columns(self) -> Columns:
-        """All terms, those of one row of the result after the other."""
-        return _columns(self.terms)
+    def leading(self) -> tuple[Term | None, ...]:
+        """A positive term of each row of the result, with which its sum begins; None where there is none."""
+        found = {term.out: term for term in reversed(self.terms) if term.sign > 0}
+        return tuple(found.get(out) for out in range(self.n_out))
+
+    @cached_property
+    def following(self) -> Columns:
+        """All other terms, those of one row of the result after the other."""
+        return _columns([term for term in self.terms if term is not self.leading[term.out]])
 
     @cached_property
     def rounds(self) -> tuple[Columns, ...]:
-        """The terms in rounds, each of which adds to a row of the result once at most."""
+        """The same in rounds, each of which adds to a row of the result once at most."""
         found: list[list[Term]] = []
         used = dict.fromkeys(range(self.n_out), 0)
         for term in self.terms:
+            if term is self.leading[term.out]:
+                continue
             if used[term.out] == len(found):
                 found.append([])
             found[used[term.out]].append(term)
