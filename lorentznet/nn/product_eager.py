@@ -83,7 +83,7 @@ def eager(x: Tensor, y: Tensor, product: Terms, weights: Tensor | None = None) -
     result = x.new_empty(product.n_out, x.shape[1])
     # On a CPU the terms are added one after the other, those of one row of the result in turn, while it is in the nearest cache.
     # Elsewhere they may be added at once, so that no row may stand in a call twice.
-    following = [product.following] if x.device.type == "cpu" else product.rounds
+    following = product.following if x.device.type == "cpu" else product.rounds
     for part in _blocks(x.shape[1], BLOCK, x.device):
         x_rows, y_rows, rows = (factor[:, part].unbind(0) for factor in (x, y, result))
         for out, term in enumerate(product.leading):

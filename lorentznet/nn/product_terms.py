@@ -99,9 +99,10 @@ class Terms:
         return tuple(found.get(out) for out in range(self.n_out))
 
     @cached_property
-    def following(self) -> Columns:
-        """All other terms, those of one row of the result after the other."""
-        return _columns([term for term in self.terms if term is not self.leading[term.out]])
+    def following(self) -> tuple[Columns, ...]:
+        """All other terms, those of one row of the result after the other; empty if there are none."""
+        terms = [term for term in self.terms if term is not self.leading[term.out]]
+        return (_columns(terms),) if terms else ()
 
     @cached_property
     def rounds(self) -> tuple[Columns, ...]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lorentznet.nn.geometric_product import ALL, FORM, REVERSION, geometric_product, vector_product
-from lorentznet.nn.product_eager import full_precision
+from lorentznet.nn.product_eager import eager, full_precision
 from lorentznet.nn.product_terms import VECTOR, product_terms
 
 F64, F32 = torch.float64, torch.float32
@@ -347,3 +347,35 @@ def test_triton_kernels_in_the_interpreter():
 def test_triton_wants_a_gpu():
     with pytest.raises(ValueError, match="runs on a GPU, got tensors on 'cpu'; take 'auto'"):
         geometric_product(random(16, 3), random(16, 3), kernel="triton")
+
+
+@pytest.mark.parametrize("blades", [ALL, NO_BIVECTORS, VECTOR])
+def test_the_order_in_which_terms_are_added_holds_every_term_once(blades):
+    for product in (
+        product_terms(blades, ALL, ALL),
+        product_terms(blades, ALL, ALL).for_left,
+        product_terms(blades, ALL, ALL).for_right,
+    ):
+        leading = [tuple(term[:4]) for term in product.leading if term is not None]
+        assert [out for _, _, out, _ in leading] == [out for out, term in enumerate(product.leading) if term is not None]
+        assert all(sign == 1 for _, _, _, sign in leading)
+        following = [term for columns in product.following for term in zip(*columns, strict=True)]
+        assert sorted(leading + following) == sorted(tuple(term[:4]) for term in product.terms)
+        assert [out for _, _, out, _ in following] == sorted(out for _, _, out, _ in following)
+        assert sorted(term for columns in product.rounds for term in zip(*columns, strict=True)) == sorted(following)
+        assert all(len(set(columns.out)) == len(columns.out) for columns in product.rounds), "a row twice at once"
+
+
+def test_blocks_do_not_show(monkeypatch):
+    inputs, gradient = arguments(UNWEIGHTED, MANY)
+    expected = evaluated(inputs, gradient)
+    monkeypatch.setattr("lorentznet.nn.product_eager.BLOCK", 1000)  # five of different length
+    assert max(relative(evaluated(inputs, gradient, kernel="eager"), expected)) < 1e-14
+
+
+def test_a_row_without_terms_is_zero():
+    """No product of a scalar and a vector is a bivector."""
+    terms = product_terms((0,), (1, 2, 3, 4), (1, 5))
+    assert [term is None for term in terms.leading] == [False, True]
+    result = eager(torch.ones(1, 5000), torch.ones(4, 5000), terms)
+    assert torch.equal(result, torch.tensor([[1.0], [0.0]]).expand(2, 5000))
