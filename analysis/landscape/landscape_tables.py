@@ -30,7 +30,8 @@ def markdown(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> str:
         "",
         "Values are means over the seeds; ± is the 68 % interval from the finite number of test jets, which all taggers share, so that "
         "differences are known better than values. *Seeds ±* is the standard deviation over the seeds, *survive* the mean number of "
-        "background jets that pass. Epochs are chosen by the validation jets, whose AUC is the mean over the seeds. CPU minutes are those of one training, validation included, on the device named.",
+        "background jets that pass. Epochs are chosen by the validation jets, whose AUC is the mean over the seeds. "
+        "CPU minutes are those of one training, validation included, on the device named.",
     ]
     for size in sorted({item["size"] for item in numbers["results"]}):
         items = [item for item in numbers["results"] if item["size"] == size]
