@@ -84,9 +84,7 @@ def collect(jobs: Sequence[Job], folder: Path, jets: TestJets) -> list[Scored]:
     found = [scored for job in jobs if (scored := _here(job, jets) or _recorded(job, folder)) is not None]
     for scored in found:
         if not np.array_equal(scored.ids, jets.ids):
-            raise DataError(
-                f"{scored.source}: holds scores of other jets than the study's test jets; remove it and run the stage predict"
-            )
+            raise _other_jets(scored.source)
     return found
 
 
@@ -108,6 +106,10 @@ def keep(scored: Sequence[Scored], folder: Path, console: Console) -> None:
         console.result(str(path))
 
 
+def _other_jets(source: Path) -> DataError:
+    return DataError(f"{source}: holds scores of other jets than the study's test jets; remove it and run the stage predict")
+
+
 def _place(job: Job, folder: Path) -> Path:
     return folder / f"{job.name}.npz"
 
@@ -117,9 +119,7 @@ def _here(job: Job, jets: TestJets) -> Scored | None:
         return None
     table, info = ScoreTable.read(job.scores), load_run_info(job.folder.path)
     if not (len(table) == len(jets.labels) and np.array_equal(table.labels, jets.labels)):
-        raise DataError(
-            f"{job.scores}: holds scores of other jets than the study's test jets; remove it and run the stage predict"
-        )
+        raise _other_jets(job.scores)
     facts = {
         "parameters": info["tagger"]["parameters"],
         "symmetry": info["tagger"]["symmetry"],

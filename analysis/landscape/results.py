@@ -72,9 +72,8 @@ def evaluate(
         ``against`` compares on the same jets with the baseline of the study and the entries that the entry names.
     """
     study = jobs[0].study
-    groups: dict[tuple[str, int], list[Scored]] = {}
-    for one in scored:
-        groups.setdefault((one.job.entry.label, one.job.jets), []).append(one)
+    of = {one.job.name: one for one in scored}
+    groups = {key: [of[job.name] for job in group] for key, group in by_entry([one.job for one in scored]).items()}
     results = []
     for key, group in groups.items():
         console.say(f"{key[0]}, {key[1]} jets: {len(group)} seeds")

@@ -99,19 +99,20 @@ class Terms:
         return tuple(found.get(out) for out in range(self.n_out))
 
     @cached_property
+    def _rest(self) -> tuple[Term, ...]:
+        return tuple(term for term in self.terms if term is not self.leading[term.out])
+
+    @cached_property
     def following(self) -> tuple[Columns, ...]:
         """All other terms, those of one row of the result after the other; empty if there are none."""
-        terms = [term for term in self.terms if term is not self.leading[term.out]]
-        return (_columns(terms),) if terms else ()
+        return (_columns(self._rest),) if self._rest else ()
 
     @cached_property
     def rounds(self) -> tuple[Columns, ...]:
         """The same in rounds, each of which adds to a row of the result once at most."""
         found: list[list[Term]] = []
         used = dict.fromkeys(range(self.n_out), 0)
-        for term in self.terms:
-            if term is self.leading[term.out]:
-                continue
+        for term in self._rest:
             if used[term.out] == len(found):
                 found.append([])
             found[used[term.out]].append(term)

@@ -90,7 +90,7 @@ def scanned_invariance(invariance: Result, scanned: Path, name: str, symmetry: s
 def measured_range(run: Path) -> dict[str, Any]:
     """The range of the training jets of a run, from its jets."""
     from lorentznet.data import iterate
-    from lorentznet.train.data import JetArrays
+    from lorentznet.train.jet_arrays import JetArrays
     from lorentznet.train.training_range import measure
 
     config = build(TrainConfig, read_yaml(run / CONFIG), str(run / CONFIG))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lorentznet.errors import DataError
-from lorentznet.train.data import JetArrays
+from lorentznet.train.jet_arrays import JetArrays
 
 
 def check_labels(jets: JetArrays, where: str) -> None:

@@ -15,8 +15,9 @@ from lorentznet.data.batch import JetBatch
 from lorentznet.taggers import Tagger
 from lorentznet.train.checkpoint import KEY, pack
 from lorentznet.train.config import DataSettings, OptimizerSettings
-from lorentznet.train.data import EvaluationBatches, JetArrays, TrainingBatches, steps_per_epoch
+from lorentznet.train.data import EvaluationBatches, TrainingBatches, steps_per_epoch
 from lorentznet.train.ema import MovingAverage
+from lorentznet.train.jet_arrays import JetArrays
 from lorentznet.train.objective import OBJECTIVES, Figures
 from lorentznet.train.optimizer import make_optimizer
 from lorentznet.train.schedule import learning_rate_factor

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from lorentznet.errors import DataError
 from lorentznet.taggers import Tagger
 from lorentznet.train.checkpoint import load
-from lorentznet.train.data import JetArrays, sorted_batches
+from lorentznet.train.data import sorted_batches
 from lorentznet.train.devices import select_device
+from lorentznet.train.jet_arrays import JetArrays
 from lorentznet.train.target import Target
 from lorentznet.train.training_range import RangeCheck
 

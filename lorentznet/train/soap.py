@@ -26,8 +26,7 @@ class SOAP(Optimizer):
     """Adam in the eigenbasis of Shampoo's preconditioner, with decoupled weight decay.
 
     Matrices with sides of at most ``largest``, the last two axes of a tensor, are preconditioned; all other parameters are updated as by
-    AdamW. Nothing
-    moves in the first step, whose gradients give the first bases.
+    AdamW. Nothing moves in the first step, whose gradients give the first bases.
 
     Parameters
     ----------
@@ -86,7 +85,7 @@ class SOAP(Optimizer):
         rotated = _into(state, gradient)
         square.mul_(second).addcmul_(rotated, rotated, value=1 - second)
         root = (square / (1 - second**step)).sqrt_().add_(group["eps"])
-        update = _back(state, _into(state, mean).div_(root))
+        update = _back(state, _into(state, mean) / root)
         parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"] / (1 - first**step))
         if "left" in state:
             state["left"].lerp_(gradient @ gradient.mT, 1 - second)
@@ -105,8 +104,8 @@ def _begin(gradient: Tensor, state: dict[str, Any], second: float, largest: int)
 
 
 def _into(state: dict[str, Any], x: Tensor) -> Tensor:
-    """A matrix in the present bases; a copy of anything else."""
-    return state["left_basis"].mT @ x @ state["right_basis"] if "left" in state else x.clone()
+    """A matrix in the present bases; anything else as it is."""
+    return state["left_basis"].mT @ x @ state["right_basis"] if "left" in state else x
 
 
 def _back(state: dict[str, Any], x: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from lorentznet.taggers import Tagger, create, describe, tagger_class
 from lorentznet.train.allocator import keep_freed_memory
 from lorentznet.train.checkpoint import INFO, load_run_info, read
 from lorentznet.train.config import TrainConfig
-from lorentznet.train.data import JetArrays, steps_per_epoch
+from lorentznet.train.data import steps_per_epoch
+from lorentznet.train.jet_arrays import JetArrays
 from lorentznet.train.labels import check_labels
 from lorentznet.train.objective import OBJECTIVES
 from lorentznet.train.provenance import card_facts, device_name, provenance

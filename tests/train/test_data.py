@@ -4,7 +4,8 @@ import torch
 
 from lorentznet.data import JetTable
 from lorentznet.errors import DataError
-from lorentznet.train.data import EvaluationBatches, JetArrays, TrainingBatches, sorted_batches
+from lorentznet.train.data import EvaluationBatches, TrainingBatches, sorted_batches
+from lorentznet.train.jet_arrays import JetArrays
 from lorentznet.train.labels import check_labels
 
 

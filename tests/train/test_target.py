@@ -5,7 +5,7 @@ import pytest
 
 from lorentznet.data.table import JetTable
 from lorentznet.errors import DataError
-from lorentznet.train.data import JetArrays
+from lorentznet.train.jet_arrays import JetArrays
 from lorentznet.train.target import Target
 
 TRUE = np.array([[600.0, 300.0, -400.0, 250.0], [700.0, 100.0, 600.0, -50.0], [0.0, 0.0, 0.0, 0.0]])
