@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lorentznet.nn.frame import JetFrame
 
 _PIECE = 4096
+_LANES = 16  # numbers of float32 in a vector register
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,10 @@ class DenseGraph:
         x
             Shape (channels, jets, particles, dim).
         """
-        return weights @ x
+        if x.shape[-1] % _LANES == 0:
+            return weights @ x
+        # Rows of few numbers do not fill a vector register, rows of particles do: up to four times as fast, gradients too.
+        return (x.mT @ weights.mT).mT
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from torch import Tensor
 from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.cg_product import VectorProduct
-from lorentznet.nn.constant import Constant
 from lorentznet.nn.geometric_product import vector_product
 from lorentznet.nn.graph import ALL_PAIRS, Graph
 from lorentznet.nn.multivector import ALL_GRADES, Grades
+from lorentznet.nn.sparse_product import SparseProduct
 
 
 class CGMessage(EquivariantModule):
@@ -48,7 +48,7 @@ class CGMessage(EquivariantModule):
         one = torch.eye(sum(self.dims), dtype=torch.float64).split(self.dims, -1)
         features = [part.expand(mult, 4, -1, -1) for part, mult in zip(one, irreps.multiplicities, strict=True)]
         vectors = torch.eye(4, dtype=torch.float64)[:, None].expand(-1, sum(self.dims), -1)
-        self.table = Constant(torch.cat([z[0] for z in self.product(features, vectors)], -1))  # (4, components, outputs)
+        self.with_vector = SparseProduct(torch.cat([z[0] for z in self.product(features, vectors)], -1))
 
     def forward(
         self, features: Sequence[Tensor], vectors: Tensor, plain: Tensor, directed: Tensor, graph: Graph = ALL_PAIRS
@@ -67,13 +67,14 @@ class CGMessage(EquivariantModule):
         graph
             Who is a neighbour of whom.
         """
-        x = torch.cat(list(features), -1)
-        table = self.table.like(x)
-        # p (x) F is linear in F: one matrix for each particle, whatever the channel, and the same for both terms
-        operators = (vectors.flatten(0, 1) @ table.flatten(1)).view(-1, *table.shape[1:])
-        summed, crossed = graph.sum(directed, torch.cat((x, _operate(operators, x)), -1)).split(table.shape[1:], -1)
-        products = _operate(operators, summed) - crossed
-        return [*graph.sum(plain, x).split(self.dims, -1), *products.split(self.sizes, -1)]
+        x = torch.cat([feature.movedim(-1, 0) for feature in features])  # components first
+        vectors = vectors.movedim(-1, 0)[:, None].contiguous()
+        first = aggregate(plain, x, graph)
+        summed, crossed = aggregate(directed, torch.cat((x, self.with_vector(vectors, x).to(x))), graph).split(
+            [sum(self.dims), sum(self.sizes)]
+        )
+        second = self.with_vector(vectors, summed).to(x) - crossed
+        return [part.movedim(0, -1).contiguous() for part in (*first.split(self.dims), *second.split(self.sizes))]
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
@@ -87,11 +88,6 @@ class CGMessage(EquivariantModule):
         weights = torch.randn((2, channels, 2, 5, 5), generator=generator, dtype=torch.float64)
         vectors = torch.randn((2, 5, 4), generator=generator, dtype=torch.float64)
         return (features, self.irreps_in), (vectors, Irrep(1, 1)), (weights[0], None), (weights[1], None)
-
-
-def _operate(operators: Tensor, x: Tensor) -> Tensor:
-    """Matrices (jets * particles, components, outputs) on features (channels, jets, particles, components)."""
-    return (x.flatten(1, 2).transpose(0, 1) @ operators).transpose(0, 1).reshape(*x.shape[:-1], -1)
 
 
 class CliffordMessage(EquivariantModule):
@@ -112,7 +108,7 @@ class CliffordMessage(EquivariantModule):
 
     def forward(self, x: Tensor, vectors: Tensor, plain: Tensor, directed: Tensor, graph: Graph = ALL_PAIRS) -> Tensor:
         """Both sums, channels one after the other; arguments as in :class:`CGMessage`, ``x`` (components, channels, jets, particles)."""
-        components_first = vectors.movedim(-1, 0)[:, None]
+        components_first = vectors.movedim(-1, 0)[:, None].contiguous()
         first = aggregate(plain, x, graph)
         product = vector_product(components_first, x, self.blades).to(x)  # of bfloat16 factors it is float32
         summed, crossed = aggregate(directed, torch.cat((x, product)), graph).split(len(self.blades))
