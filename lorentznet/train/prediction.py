@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lorentznet.errors import DataError
 from lorentznet.taggers import Tagger
+from lorentznet.train.allocator import keep_freed_memory
 from lorentznet.train.checkpoint import load
 from lorentznet.train.data import sorted_batches
 from lorentznet.train.devices import select_device
@@ -203,6 +204,8 @@ def outputs(
     result = np.zeros((len(jets), tagger.n_outputs))
     training = tagger.training
     tagger.to(where).eval()
+    if where.type == "cpu":
+        keep_freed_memory()
     try:
         with torch.no_grad():
             for rows in sorted_batches(jets.counts, batch_size):
