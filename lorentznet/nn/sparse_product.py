@@ -15,11 +15,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 Entries = list[tuple[int, int, int, float]]
-"""Places in the first factor, in the second one and in the result, and a number; those of one row of the result stand together."""
+"""Rows of the first factor, of the second one and of the result, and a number."""
 
 
 class SparseProduct:
     """The bilinear map of a table.
+
+    ``entries`` are those of T that are not zero; ``for_first`` and ``for_second`` those of the maps that give the gradients of u and x.
 
     Parameters
     ----------
@@ -31,8 +33,11 @@ class SparseProduct:
 
     def __init__(self, table: Tensor, tolerance: float = 1e-13) -> None:
         places = (table.abs() > tolerance).nonzero().tolist()
-        self.shape = tuple(table.shape)
-        self.entries: Entries = sorted(((m, a, c, float(table[m, a, c])) for m, a, c in places), key=lambda entry: entry[2])
+        entries = [(m, a, c, float(table[m, a, c])) for m, a, c in places]
+        self.rows = table.shape[2]
+        self.entries = _by_result(entries)
+        self.for_first = _by_result([(a, c, m, value) for m, a, c, value in entries])
+        self.for_second = _by_result([(m, c, a, value) for m, a, c, value in entries])
 
     def __call__(self, u: Tensor, x: Tensor) -> Tensor:
         """Shape (rows of the result, ...) of u (rows, ...) and x (rows, ...), whose other axes broadcast to those of x.
@@ -45,19 +50,10 @@ class SparseProduct:
         product: Tensor = _SparseProduct.apply(u.to(dtype), x.to(dtype), self)
         return product
 
-    def multiply(self, u: Tensor, x: Tensor) -> Tensor:
-        """The product, without gradients."""
-        return _add_up(self.entries, u, x, x.new_zeros((self.shape[2], *x.shape[1:])))
 
-    def gradient_of_first(self, gradient: Tensor, u: Tensor, x: Tensor) -> Tensor:
-        """What ``gradient`` of the result gives for u, whose shape it has."""
-        entries = sorted(((a, c, m, value) for m, a, c, value in self.entries), key=lambda entry: entry[2])
-        return _add_up(entries, x, gradient, x.new_zeros((len(u), *x.shape[1:]))).sum_to_size(u.shape)
-
-    def gradient_of_second(self, gradient: Tensor, u: Tensor, x: Tensor) -> Tensor:
-        """What ``gradient`` of the result gives for x."""
-        entries = sorted(((m, c, a, value) for m, a, c, value in self.entries), key=lambda entry: entry[2])
-        return _add_up(entries, u, gradient, torch.zeros_like(x))
+def _by_result(entries: Entries) -> Entries:
+    """So that a row of the result stays in the nearest cache while it is added up."""
+    return sorted(entries, key=lambda entry: entry[2])
 
 
 def _add_up(entries: Entries, first: Tensor, second: Tensor, result: Tensor) -> Tensor:
@@ -72,11 +68,16 @@ class _SparseProduct(torch.autograd.Function):
     def forward(ctx: Any, u: Tensor, x: Tensor, product: SparseProduct) -> Tensor:
         ctx.product = product
         ctx.save_for_backward(u, x)
-        return product.multiply(u, x)
+        return _add_up(product.entries, u, x, x.new_zeros((product.rows, *x.shape[1:])))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         u, x = ctx.saved_tensors
-        of_first = ctx.product.gradient_of_first(gradient, u, x) if ctx.needs_input_grad[0] else None
-        return of_first, ctx.product.gradient_of_second(gradient, u, x) if ctx.needs_input_grad[1] else None, None
+        grad_u = grad_x = None
+        if ctx.needs_input_grad[0]:
+            whole = x.new_zeros((len(u), *x.shape[1:]))
+            grad_u = _add_up(ctx.product.for_first, x, gradient, whole).sum_to_size(u.shape)
+        if ctx.needs_input_grad[1]:
+            grad_x = _add_up(ctx.product.for_second, u, gradient, torch.zeros_like(x))
+        return grad_u, grad_x, None
