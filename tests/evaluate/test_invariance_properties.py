@@ -155,9 +155,9 @@ def test_a_layer_that_breaks_the_symmetry_by_one_part_in_a_million_is_named(laye
 
 def test_one_number_of_a_table_that_is_wrong_is_found() -> None:
     tagger = taggers.create("cg", "tiny", seed=1)
-    table = tagger.network.layers[1].message.table
-    table.value = table.value.clone()
-    table.value[1, 0, -1] += 1e-6
+    entries = tagger.network.layers[1].message.with_vector.entries
+    *places, value = entries[-1]
+    entries[-1] = (*places, value + 1e-6)
     assert worst_layer(layers_of(tagger).layers["float64", "frame"]) == "network.layers.1.message"
 
 
