@@ -141,6 +141,14 @@ class VectorProduct(_PlannedProduct):
         one = vectors[None]
         return [z for number, (_, j) in enumerate(self.pairs) for z in self._multiply(number, one, features[j], known)]
 
+    def table(self) -> Tensor:
+        """The product as one table, shape (4, components of the features, components of the result), float64."""
+        dims = [irrep.dim for irrep in self.irreps_in.irreps]
+        one = torch.eye(sum(dims), dtype=torch.float64).split(dims, -1)
+        features = [part.expand(mult, 4, -1, -1) for part, mult in zip(one, self.irreps_in.multiplicities, strict=True)]
+        vectors = torch.eye(4, dtype=torch.float64)[:, None].expand(-1, sum(dims), -1)
+        return torch.cat([z[0] for z in self(features, vectors)], -1)
+
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
         """Scalars and vectors, and all irreps up to maxdim 3."""

@@ -103,10 +103,7 @@ class LGNMessage(EquivariantModule):
         self.bells = LorentzianBells(bells, common_multiplicity(irreps))
         self.dims = [irrep.dim for irrep in irreps.irreps]
         self.sizes = [irrep.dim for irrep in product.irreps_out.irreps]
-        one = torch.eye(sum(self.dims), dtype=torch.float64).split(self.dims, -1)
-        features = [part.expand(mult, 4, -1, -1) for part, mult in zip(one, irreps.multiplicities, strict=True)]
-        vectors = torch.eye(4, dtype=torch.float64)[:, None].expand(-1, sum(self.dims), -1)
-        self.table = Constant(torch.cat([z[0] for z in product(features, vectors)], -1))  # H, (4, components, outputs)
+        self.table = Constant(product.table())  # H, (4, components, outputs)
 
     def forward(self, features: Sequence[Tensor], vectors: Tensor, s: Tensor, graph: Graph = ALL_PAIRS) -> list[Tensor]:
         """Aggregated features, then their products with p_i - p_j.

@@ -45,10 +45,7 @@ class CGMessage(EquivariantModule):
         self.irreps_out = irreps + self.product.irreps_out
         self.dims = [irrep.dim for _, irrep in irreps]
         self.sizes = [irrep.dim for irrep in self.product.irreps_out.irreps]
-        one = torch.eye(sum(self.dims), dtype=torch.float64).split(self.dims, -1)
-        features = [part.expand(mult, 4, -1, -1) for part, mult in zip(one, irreps.multiplicities, strict=True)]
-        vectors = torch.eye(4, dtype=torch.float64)[:, None].expand(-1, sum(self.dims), -1)
-        self.with_vector = SparseProduct(torch.cat([z[0] for z in self.product(features, vectors)], -1))
+        self.with_vector = SparseProduct(self.product.table())
 
     def forward(
         self, features: Sequence[Tensor], vectors: Tensor, plain: Tensor, directed: Tensor, graph: Graph = ALL_PAIRS
