@@ -182,6 +182,36 @@ def test_scores_in_the_record_stand_for_trainings_that_are_elsewhere(study, run,
     run.out = full
 
 
+def test_one_entry_learns_from_another(study, run, settings, toys, tmp_path, capsys, monkeypatch):
+    values = yaml.safe_load(settings.read_text())
+    teacher = {**values["entries"][0], "sizes": [60]}
+    student = {**teacher, "label": "student", "teachers": ["pfn"], "seeds": [1]}
+    path = tmp_path / "two.yaml"
+    path.write_text(yaml.safe_dump({**values, "baseline": None, "entries": [teacher, student]}))
+    monkeypatch.setattr(run, "out", tmp_path / "out")
+    assert run("train", "--only", "student", study_file=path) == 1
+    assert "learns from trainings that are not finished: pfn/60/seed1, pfn/60/seed2" in capsys.readouterr().err
+    assert run("train", "--quiet", study_file=path) == 0
+    folder = run.out / "runs" / "student" / "60" / "seed1"
+    found = json.loads((folder / "run.json").read_text())["teachers"]
+    assert [known["source"] for known in found] == [str(run.out / "runs" / f"pfn/60/seed{k}" / "best.ckpt") for k in (1, 2)]
+    assert run("predict", "--quiet", study_file=path) == 0
+    assert run("keep", "--quiet", study_file=path) == 0
+    record = tmp_path / "record" / "two"
+    assert {str(file.relative_to(record)) for file in record.rglob("*.ckpt")} == {f"pfn/60/seed{k}.ckpt" for k in (1, 2)}
+    # elsewhere the record's weights teach, and the training is the same one
+    monkeypatch.setattr(run, "out", tmp_path / "elsewhere")
+    assert run("train", "--quiet", "--only", "student", study_file=path) == 0
+    again = json.loads((run.out / "runs" / "student" / "60" / "seed1" / "run.json").read_text())
+    assert [known["digest"] for known in again["teachers"]] == [known["digest"] for known in found]
+    assert again["teachers"][0]["source"] == str(record / "pfn/60/seed1.ckpt")
+    capsys.readouterr()
+    assert run("list", "--only", "student", study_file=path) == 0
+    assert capsys.readouterr().out.split()[-1] == "trained"
+    assert run("evaluate", study_file=path) == 0
+    assert "was trained with other settings" not in capsys.readouterr().err
+
+
 def test_two_processes_share_the_work(study, run, settings):
     jobs = study["jobs"]
     job = jobs.make_jobs(jobs.read_study(settings), "jets.root", run.out)[0]
@@ -219,6 +249,7 @@ def test_mistakes_in_a_study_are_named(study, settings, tmp_path):
         ({"entries": [*values["entries"], values["entries"][0]]}, "'pfn' .* occurs twice"),
         ({"entries": [{**values["entries"][0], "like": "cg"}]}, "like: there is no entry 'cg'"),
         ({"entries": [{**values["entries"][0], "against": ["pfm"]}]}, "against: there is no entry 'pfm'; did you mean 'pfn'"),
+        ({"entries": [{**values["entries"][0], "teachers": ["pfm"]}]}, "teachers: there is no entry 'pfm'; did you mean 'pfn'"),
         ({"entrys": []}, "unknown key 'entrys'"),
     ):
         path = tmp_path / "wrong.yaml"

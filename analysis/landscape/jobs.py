@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from lorentznet.config import build, read_yaml
 from lorentznet.errors import ConfigError, nearest
+from lorentznet.train.checkpoint import BEST
 from lorentznet.train.config import TrainConfig, differences
 from lorentznet.train.run_folder import RunFolder
 
@@ -21,7 +22,7 @@ class Entry:
     """A line of the table: a tagger and what differs from the settings of the study.
 
     ``like`` names the entry that it is a version of, whose colour it has in the figure; ``against`` the entries, besides the baseline
-    of the study, that it is compared with on the same jets.
+    of the study, that it is compared with on the same jets; ``teachers`` those that it learns from: all their trainings on as many jets.
     """
 
     label: str
@@ -29,6 +30,7 @@ class Entry:
     preset: str | None = None
     like: str | None = None
     against: tuple[str, ...] = ()
+    teachers: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     sizes: tuple[int, ...] = ()
     seeds: tuple[int, ...] = ()
@@ -60,7 +62,11 @@ class Study:
         if self.baseline is not None and self.baseline not in labels:
             raise ConfigError(f"baseline: there is no entry '{self.baseline}'; {nearest(self.baseline, labels)}")
         for entry in self.entries:
-            for key, names in (("like", () if entry.like is None else (entry.like,)), ("against", entry.against)):
+            for key, names in (
+                ("like", () if entry.like is None else (entry.like,)),
+                ("against", entry.against),
+                ("teachers", entry.teachers),
+            ):
                 for name in names:
                     if name not in labels:
                         raise ConfigError(f"{entry.label}: {key}: there is no entry '{name}'; {nearest(name, labels)}")
@@ -68,7 +74,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Job:
-    """One training: an entry, a number of training jets, a seed."""
+    """One training: an entry, a number of training jets, a seed; ``record`` is the folder of trainings that were made elsewhere."""
 
     study: Study
     entry: Entry
@@ -76,6 +82,7 @@ class Job:
     seed: int
     file: str
     out: Path
+    record: Path | None = None
 
     @property
     def name(self) -> str:
@@ -86,6 +93,22 @@ class Job:
     def folder(self) -> RunFolder:
         """Where it is trained."""
         return RunFolder(self.out / "runs" / self.name)
+
+    @property
+    def teachers(self) -> list[Job]:
+        """The trainings that this one learns from."""
+        entries = {entry.label: entry for entry in self.study.entries}
+        return [
+            replace(self, entry=entries[label], seed=seed)
+            for label in self.entry.teachers
+            for seed in entries[label].seeds or self.study.seeds
+        ]
+
+    @property
+    def weights(self) -> Path:
+        """The trained weights: in the output folder, or in the record if only that has them."""
+        kept = None if self.record is None else self.record / f"{self.name}.ckpt"
+        return kept if kept is not None and kept.exists() and not self.folder.finished else self.folder.best
 
     @property
     def scores(self) -> Path:
@@ -109,6 +132,7 @@ class Job:
             "data": {**data, "train": self.words("train"), "val": self.words("val")},
             "optimizer": {**study.optimizer, **entry.optimizer},
             "trainer": {**study.trainer, **entry.trainer, "epochs": epochs[self.jets]},
+            "distillation": {"teachers": [str(teacher.weights) for teacher in self.teachers]},
             "seed": self.seed,
         }
         return build(TrainConfig, values, self.name)
@@ -133,7 +157,7 @@ def read_study(path: str | Path) -> Study:
     return build(Study, read_yaml(path), str(path))
 
 
-def make_jobs(study: Study, file: str, out: Path, only: Sequence[str] = ()) -> list[Job]:
+def make_jobs(study: Study, file: str, out: Path, only: Sequence[str] = (), record: Path | None = None) -> list[Job]:
     """All trainings, by entry, number of jets and seed; or those that match a pattern, in the order of the patterns.
 
     Parameters
@@ -146,9 +170,11 @@ def make_jobs(study: Study, file: str, out: Path, only: Sequence[str] = ()) -> l
         Folder of the results.
     only
         Patterns of names, e.g. ``cg-*/12000/*`` or ``cg-tiny`` for all of an entry.
+    record
+        Folder of trainings that were made elsewhere.
     """
     jobs = [
-        Job(study, entry, jets, seed, file, out)
+        Job(study, entry, jets, seed, file, out, record)
         for entry in study.entries
         for jets in entry.sizes or study.sizes
         for seed in entry.seeds or study.seeds
@@ -165,8 +191,17 @@ def make_jobs(study: Study, file: str, out: Path, only: Sequence[str] = ()) -> l
 
 
 def differing(before: Mapping[str, Any], config: TrainConfig) -> list[str]:
-    """Settings in which two trainings differ; the place of the jet file may."""
-    return [name for name in differences(before, config) if name not in ("data.train", "data.val")]
+    """Settings in which two trainings differ; the places of the jet file and of teachers may."""
+    found = [name for name in differences(before, config) if name not in ("data.train", "data.val")]
+    teachers = build(TrainConfig, before, "the earlier training").teacher_words
+    same = [_name(word) for word in teachers] == [_name(word) for word in config.teacher_words]
+    return [name for name in found if not (same and name == "distillation.teachers")]
+
+
+def _name(weights: str) -> str:
+    """``label/jets/seedK`` of the weights of a training, as :attr:`Job.weights` gives them."""
+    path = Path(weights)
+    return "/".join((path.parent if path.name == BEST else path.with_suffix("")).parts[-3:])
 
 
 def by_entry(jobs: Sequence[Job]) -> Mapping[tuple[str, int], list[Job]]:

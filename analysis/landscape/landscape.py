@@ -56,6 +56,11 @@ def train(jobs: Sequence[Job], console: Console) -> int:
                 if job.changed:
                     console.say(f"{job.name}: is kept, though the study has other settings now: {', '.join(job.changed)}")
                 continue
+            missing = [teacher.name for teacher in job.teachers if not teacher.weights.exists()]
+            if missing:
+                failed += 1
+                console.say(f"{job.name}: learns from trainings that are not finished: {', '.join(missing)}")
+                continue
             console.say(f"[{number}/{len(jobs)}] {job.name}")
             try:
                 fit(job.config, job.folder.path, resume=True, console=console, command=" ".join(sys.argv))
@@ -116,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(args.quiet)
     try:
         file = args.file if "://" in args.file else str(Path(args.file).resolve())
-        jobs = make_jobs(read_study(args.study), file, args.out, args.only)
+        kept = args.record or args.study.parent / "record" / args.study.stem
+        jobs = make_jobs(read_study(args.study), file, args.out, args.only, kept)
         if args.task is not None:
             jobs = jobs[args.task : args.task + 1]
         if args.stage == "list":
@@ -126,7 +132,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif args.stage == "predict":
             results.predict(jobs, console, args.device)
         elif args.stage in ("keep", "evaluate"):
-            kept = args.record or args.study.parent / "record" / args.study.stem
             use_scores(args.stage, jobs, kept, args.out, console)
         else:
             show(args.stage, args.out, console)

@@ -2,12 +2,13 @@
 
 The record is small enough for a repository: a file ``LABEL/JETS/seedK.npz`` for each training has the log-odds of the test jets in
 16 bits (steps of a 32,767th of the largest, ten thousand times finer than their spread between trainings) and what the training says
-of itself. It holds no jets and no labels; these are read from the jet file.
+of itself. It holds no jets and no labels; these are read from the jet file. Weights are kept where others of the study learn from them.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,11 @@ def keep(scored: Sequence[Scored], folder: Path, console: Console) -> None:
         with files.atomic(path) as temporary:
             np.savez_compressed(temporary, **columns)
         console.result(str(path))
+        if any(one.job.entry.label in entry.teachers for entry in one.job.study.entries):
+            weights = path.with_suffix(one.job.folder.best.suffix)
+            with files.atomic(weights) as temporary:
+                shutil.copyfile(one.job.folder.best, temporary)
+            console.result(str(weights))
 
 
 def _other_jets(source: Path) -> DataError:

@@ -103,6 +103,18 @@ class TrainerSettings:
 
 
 @dataclass(frozen=True)
+class DistillationSettings:
+    """Learning from trained taggers, see :mod:`lorentznet.train.distillation`.
+
+    ``teachers`` are checkpoints, folders of trainings or names of pretrained weights, or patterns such as ``runs/tiny-seed*``; without
+    any the labels alone are learned. ``share`` is what the teachers' probabilities weigh in the loss; the labels weigh the rest.
+    """
+
+    teachers: Words = ()
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """All settings of one training."""
 
@@ -110,6 +122,7 @@ class TrainConfig:
     data: DataSettings
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     trainer: TrainerSettings = field(default_factory=TrainerSettings)
+    distillation: DistillationSettings = field(default_factory=DistillationSettings)
     seed: Annotated[int, Field(ge=0)] = 1
 
     @property
@@ -126,6 +139,11 @@ class TrainConfig:
     def target_words(self) -> tuple[str, ...]:
         """The words that name the target of a regression; none for tagging."""
         return () if self.data.target is None else _words(self.data.target)
+
+    @property
+    def teacher_words(self) -> tuple[str, ...]:
+        """The words that name the teachers; none if the labels alone are learned."""
+        return _words(self.distillation.teachers)
 
 
 def load_config(source: str | Path, changes: Mapping[str, Any] | None = None) -> TrainConfig:

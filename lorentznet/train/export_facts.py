@@ -6,6 +6,7 @@ Folders of the machine on which that was done are left out of all paths.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -226,12 +227,25 @@ def _training(run: Path, info: Mapping[str, Any]) -> dict[str, Any]:
     if data.get("card"):
         data["card"] = Path(data["card"]).name
     kept = ("seed", "seconds", "cpu_seconds", "device", "epochs", "best", "versions")
+    teachers = [{**known, "source": _beside(known["source"], run)} for known in info.get("teachers", [])]
+    if teachers:
+        config["distillation"]["teachers"] = [known["source"] for known in teachers]
     return {
         "command": without_folders(info["command"]),
         **{key: info[key] for key in kept if key in info},
+        **({"teachers": teachers} if teachers else {}),
         "preset": info["tagger"].get("preset"),
         "config": config,
     }
+
+
+def _beside(source: str, run: Path) -> str:
+    """The place of a teacher below the folder that holds it and the training; its last name only if there is no such folder."""
+    if len(Path(source).parts) == 1:
+        return source  # here, or the name of pretrained weights
+    path, own = Path(source).resolve(), run.resolve()
+    shared = Path(os.path.commonpath((path, own)))
+    return str(path.relative_to(shared)) if shared != Path(shared.root) else path.name
 
 
 def _rms(curves: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from lorentznet.data.batch import JetBatch
 from lorentznet.errors import DataError
@@ -47,6 +48,9 @@ class JetArrays:
     """The card of the (first) file."""
     left_out: int = 0
     """Number of jets that were left out because they have no target."""
+    soft_labels: Tensor | None = None
+    """Probabilities of the classes that are learned in place of the labels, shape (n_jets, classes), see
+    :mod:`lorentznet.train.distillation`."""
 
     def __init__(
         self,
@@ -133,6 +137,8 @@ class JetArrays:
             weight=self.weights[rows],
             scalars=None if self.scalars is None else self.scalars[particles],
         )
+        if self.soft_labels is not None:
+            batch.soft_labels = self.soft_labels[rows]
         if self.targets is not None:
             batch.target = self.targets[rows]
             if mirrored is not None and batch.target.shape[-1] == 4:

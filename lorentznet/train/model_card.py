@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lorentznet.train.training_range import NAMES
@@ -138,10 +139,21 @@ def _training(facts: Mapping[str, Any]) -> str:
         f"Seed {training['seed']}: {others if len(seeds) > 1 else 'the only training'}. {training['epochs']} epochs, of which "
         f"epoch {training['best']['epoch']} has the lowest validation loss; {time} on {training['device']}. Versions: {versions}."
     )
+    if "teachers" in training:
+        share = training["config"]["distillation"]["share"]
+        said += f" Learned {_taught(training['teachers'])} in place of {'the' if share == 1 else f'{100 * share:g} % of the'} labels; "
+        said += "the time of training those is not in this."
     rows = [[str(seed["seed"]), str(seed["epoch"]), f"{seed['val_loss']:.5f}", f"{seed['val_auc']:.5f}"] for seed in seeds]
     table = _table(["seed", "best epoch", "validation loss", "validation AUC"], rows)
     config = yaml.safe_dump(training["config"], sort_keys=False, width=WIDTH, allow_unicode=True).rstrip()
     return f"## Training\n\n{_filled(said)}\n\n{table}\n\n```\n{training['command']}\n```\n\n```yaml\n{config}\n```"
+
+
+def _taught(teachers: Sequence[Mapping[str, Any]]) -> str:
+    """What was learned from the teachers, in words."""
+    kinds = Counter((teacher["tagger"], teacher["parameters"]) for teacher in teachers)
+    named = " and ".join(f"{n} `{name}` of {size:,} parameters" for (name, size), n in kinds.items())
+    return f"the mean of what {len(teachers)} tagger{'s' if len(teachers) > 1 else ''} ({named}) said of the training jets"
 
 
 def _use(facts: Mapping[str, Any]) -> str:

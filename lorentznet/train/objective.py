@@ -64,8 +64,9 @@ class Tagging(Objective):
     headline = "val_auc"
 
     def losses(self, outputs: Tensor, batch: JetBatch) -> Tensor:
-        """Cross entropy of each jet."""
-        return cross_entropy(outputs, batch.y)
+        """Cross entropy of each jet with its label, or with the soft label that taggers gave it (:mod:`lorentznet.train.distillation`)."""
+        soft = getattr(batch, "soft_labels", None)
+        return cross_entropy(outputs, batch.y if soft is None else soft)
 
     def kept(self, outputs: Tensor, batch: JetBatch) -> tuple[Tensor, ...]:
         """Logits, labels, weights."""
@@ -147,11 +148,13 @@ OBJECTIVES: dict[str, type[Objective]] = {"tagging": Tagging, "momentum": Moment
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    r"""Cross entropy of each jet, shape (n_jets,).
+    r"""Cross entropy of each jet, shape (n_jets,); ``labels`` are numbers of classes, or probabilities of shape (n_jets, classes).
 
     For one logit z, the log-odds of class 1: :math:`-\ln\sigma(z)` for class 1 and :math:`-\ln\sigma(-z)` for class 0; else
     :math:`-\ln\mathrm{softmax}(z)_y`.
     """
+    if labels.ndim == 2:
+        labels = labels[:, 1] if logits.shape[1] == 1 else labels.to(logits.dtype)
     if logits.shape[1] == 1:
         return F.binary_cross_entropy_with_logits(logits[:, 0], labels.to(logits.dtype), reduction="none")
     return F.cross_entropy(logits, labels, reduction="none")

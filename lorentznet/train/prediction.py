@@ -199,7 +199,25 @@ def outputs(
     progress: Advance | None = None,
 ) -> NDArray[np.float64]:
     """What a tagger says of the jets of a table, in its order, as it comes: shape (n_jets, outputs), float64."""
-    jets = JetArrays.from_tables([table])
+    result = outputs_of(tagger, JetArrays.from_tables([table]), batch_size, device, progress)
+    bad = np.flatnonzero(~np.isfinite(result).all(axis=1))
+    if len(bad):
+        raise DataError(
+            f"{table.source}: the {_OUTPUTS[tagger.task]} of {len(bad)} jets are not finite (first: jet {table.ids[bad[0]]}); "
+            "look at these jets or train again"
+        )
+    return result
+
+
+def outputs_of(
+    tagger: Tagger,
+    jets: JetArrays,
+    batch_size: int = 512,
+    device: str | torch.device | None = None,
+    progress: Advance | None = None,
+    mirrored: bool = False,
+) -> NDArray[np.float64]:
+    """What a tagger says of jets in memory, or of their mirror images (z turned into -z), finite or not; see :func:`outputs`."""
     where = next(tagger.parameters()).device if device is None else select_device(device)
     result = np.zeros((len(jets), tagger.n_outputs))
     training = tagger.training
@@ -209,17 +227,12 @@ def outputs(
     try:
         with torch.no_grad():
             for rows in sorted_batches(jets.counts, batch_size):
-                result[rows] = tagger(jets.batch(rows).to(where)).double().cpu().numpy()
+                batch = jets.batch(rows, np.ones(len(rows), dtype=bool) if mirrored else None)
+                result[rows] = tagger(batch.to(where)).double().cpu().numpy()
                 if progress is not None:
                     progress(len(rows))
     finally:
         tagger.train(training)
-    bad = np.flatnonzero(~np.isfinite(result).all(axis=1))
-    if len(bad):
-        raise DataError(
-            f"{table.source}: the {_OUTPUTS[tagger.task]} of {len(bad)} jets are not finite (first: jet {table.ids[bad[0]]}); "
-            "look at these jets or train again"
-        )
     return result
 
 

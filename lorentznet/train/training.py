@@ -17,6 +17,7 @@ from lorentznet.train.allocator import keep_freed_memory
 from lorentznet.train.checkpoint import INFO, load_run_info, read
 from lorentznet.train.config import TrainConfig
 from lorentznet.train.data import steps_per_epoch
+from lorentznet.train.distillation import Teacher, check_teachers, load_teachers, soft_labels
 from lorentznet.train.jet_arrays import JetArrays
 from lorentznet.train.labels import check_labels
 from lorentznet.train.objective import OBJECTIVES
@@ -167,7 +168,9 @@ def _create(config: TrainConfig, **found: Any) -> Tagger:
 def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console, command: str | None, threads: int) -> Path:
     _create(config)  # a mistake in the settings shows before the jets are read
     _target(config)
+    teachers = load_teachers(config.teacher_words)
     train, val = load_jets(config, console)
+    check_teachers(teachers, train)
     tagger = build_tagger(config, train.classes, 0 if train.scalars is None else train.scalars.shape[1])
     tagger.training_range = measure(train.p4.numpy(), train.counts)
     if config.trainer.compile:
@@ -180,7 +183,7 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
     from lorentznet.train.module import JetDataModule, TaggerModule
     from lorentznet.train.slurm import Requeued, RequeueOnSignal, under_slurm
 
-    start = _checkpoint_to_resume(folder, train, val) if resume else None
+    start = _checkpoint_to_resume(folder, train, val, teachers) if resume else None
     with quiet_lightning(), process_group_of_the_block(), contextlib.ExitStack() as stack:
         record = EpochRecord(folder, config.trainer.patience, console)
         trainer = make_trainer(config, [record, *([RequeueOnSignal(folder)] if under_slurm() else [])])
@@ -188,11 +191,13 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
         if device.type == "cpu":
             keep_freed_memory()
         about = _about(
-            config, folder, tagger, train, val, device_name(device, threads if device.type == "cpu" else None), command
+            config, folder, tagger, train, val, teachers, device_name(device, threads if device.type == "cpu" else None), command
         )
         headline = OBJECTIVES[tagger.task].headline
         record.describe = lambda rows, best, finished: {**about, **_course(rows, best, headline, finished)}
         console.say(f"{tagger.name}: {tagger.n_parameters} parameters, symmetry {tagger.symmetry}, on {about['device']}")
+        if teachers:
+            train.soft_labels = soft_labels(teachers, train, config.distillation.share, config.data.mirror, device, console)
         module = TaggerModule(tagger, config.optimizer, float(train.weights.mean()), config.seed)
         jets = JetDataModule(train, val, config.data, config.seed)
         steps = steps_per_epoch(len(train), config.data.batch_size, trainer.num_devices * trainer.num_nodes)
@@ -216,20 +221,29 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
     return folder.best
 
 
-def _checkpoint_to_resume(folder: RunFolder, train: JetArrays, val: JetArrays) -> Path | None:
-    """``last.ckpt`` if there is one, after a check that it is whole and of the same jets."""
+def _checkpoint_to_resume(folder: RunFolder, train: JetArrays, val: JetArrays, teachers: Sequence[Teacher]) -> Path | None:
+    """``last.ckpt`` if there is one, after a check that it is whole and of the same jets and teachers."""
     if not folder.last.exists():
         return None
     read(folder.last)
     if (folder.path / INFO).exists():
-        before, now = load_run_info(folder.path)["data"], _data(train, val)
-        if any(before.get(key) != value for key, value in now.items()):
+        before = load_run_info(folder.path)
+        if any(before["data"].get(key) != value for key, value in _data(train, val).items()):
             raise ConfigError(f"{folder.path}: was trained on other jets (files or card have changed); choose another --out")
+        if [known["digest"] for known in before.get("teachers", [])] != [teacher.digest for teacher in teachers]:
+            raise ConfigError(f"{folder.path}: was trained with other teachers (their files have changed); choose another --out")
     return folder.last
 
 
 def _about(
-    config: TrainConfig, folder: RunFolder, tagger: Tagger, train: JetArrays, val: JetArrays, device: str, command: str | None
+    config: TrainConfig,
+    folder: RunFolder,
+    tagger: Tagger,
+    train: JetArrays,
+    val: JetArrays,
+    teachers: Sequence[Teacher],
+    device: str,
+    command: str | None,
 ) -> dict[str, Any]:
     """What ``run.json`` says from the start."""
     settings = describe(tagger)
@@ -252,6 +266,7 @@ def _about(
             **({"target": list(tagger.target)} if tagger.target else {}),
             **_data(train, val),
         },
+        **({"teachers": [teacher.facts for teacher in teachers]} if teachers else {}),
         "range": tagger.training_range,
         "seed": config.seed,
         "device": device,

@@ -1,0 +1,139 @@
+r"""Learning from other taggers: what trained ones, the teachers, say of the training jets takes the place of the labels, or goes with them.
+
+A label says which of two jets that look alike was the signal; the probability that it is signal says more, and without noise. With the
+label y, the probabilities q of the teachers and the share s the loss of a jet is
+
+.. math:: H\big((1 - s)\, y + s\, q,\; p\big), \qquad H(q, p) = -\sum_c q_c \ln p_c, \qquad
+          q_c \propto \exp \frac1T \sum_{t=1}^T \ln p^{(t)}_c .
+
+The mean over teachers t is one of logarithms, as that of the logits of an ensemble is. With mirrored jets (``data.mirror``) it goes over
+both images of a jet, which beams of the same kind make equally likely whatever the class. (Hinton, Vinyals, Dean 2015, arXiv:1503.02531,
+at temperature 1; teachers no larger than the network that learns: Furlanello et al. 2018, arXiv:1805.04770.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lorentznet.errors import CheckpointError, ConfigError, DataError
+from lorentznet.taggers import Tagger
+from lorentznet.train.checkpoint import load, locate
+from lorentznet.train.jet_arrays import JetArrays
+from lorentznet.train.prediction import outputs_of
+
+if TYPE_CHECKING:
+    from lorentznet.console import Console
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained tagger, where it was found, and the SHA-256 of that file."""
+
+    source: str
+    tagger: Tagger
+    digest: str
+
+    @property
+    def facts(self) -> dict[str, str | int]:
+        """What ``run.json`` says of it."""
+        return {"source": self.source, "tagger": self.tagger.name, "parameters": self.tagger.n_parameters, "digest": self.digest}
+
+
+def load_teachers(words: Sequence[str]) -> list[Teacher]:
+    """The taggers that the settings name: checkpoints, run folders, names of pretrained weights, or patterns of the first two.
+
+    Raises
+    ------
+    ConfigError
+        If a pattern matches nothing or a tagger does not tag.
+    CheckpointError
+        If a checkpoint cannot be used.
+    """
+    found = []
+    for word in words:
+        paths = sorted(glob(word)) if has_magic(word) else [word]
+        if not paths:
+            raise ConfigError(
+                f"distillation.teachers: no file or folder matches '{word}'; give checkpoints or folders of trainings"
+            )
+        for path in paths:
+            try:
+                tagger, place = load(path), locate(path)
+            except CheckpointError as error:
+                raise CheckpointError(f"distillation.teachers: {error}") from None
+            if tagger.task != "tagging":
+                raise ConfigError(f"distillation.teachers: {path} has the task {tagger.task}; teachers are taggers")
+            found.append(Teacher(path, tagger, hashlib.sha256(place.read_bytes()).hexdigest()))
+    return found
+
+
+def check_teachers(teachers: Sequence[Teacher], jets: JetArrays) -> None:
+    """Refuse teachers of a regression, of other classes or of other particle scalars than the jets have; :class:`ConfigError`."""
+    if teachers and jets.targets is not None:
+        raise ConfigError("distillation.teachers: a regression learns from its targets; leave the teachers or data.target out")
+    scalars = 0 if jets.scalars is None else jets.scalars.shape[1]
+    for teacher in teachers:
+        known, where = teacher.tagger.class_names, f"distillation.teachers: {teacher.source}"
+        if known != jets.classes:
+            raise ConfigError(
+                f"{where} knows the classes {', '.join(known) or 'without names'}, the training jets have {', '.join(jets.classes)}; "
+                "give taggers that were trained on the same classes in the same order"
+            )
+        wanted = getattr(teacher.tagger.config, "scalars", 0)
+        if wanted not in (0, scalars):
+            raise ConfigError(
+                f"{where} reads {wanted} scalars of each particle, the training jets have {scalars}; give the same card"
+            )
+
+
+def soft_labels(
+    teachers: Sequence[Teacher],
+    jets: JetArrays,
+    share: float = 1.0,
+    mirror: bool = False,
+    device: str | torch.device | None = None,
+    console: Console | None = None,
+) -> Tensor:
+    """(1 - s) y + s q of each jet, shape (n_jets, classes), float64.
+
+    Parameters
+    ----------
+    teachers
+        At least one.
+    jets
+        The training jets.
+    share
+        s.
+    mirror
+        Let the mean go over each jet and its mirror image.
+    device
+        Where the teachers run. Every process of a training asks them itself, once.
+    console
+        For progress.
+
+    Raises
+    ------
+    DataError
+        If a teacher's logit is not finite.
+    """
+    mean = torch.zeros(len(jets), len(jets.classes), dtype=torch.float64)
+    images = (False, True) if mirror else (False,)
+    for teacher in teachers:
+        for mirrored in images:
+            logits = torch.from_numpy(outputs_of(teacher.tagger, jets, device=device, mirrored=mirrored))
+            if not bool(torch.isfinite(logits).all()):
+                raise DataError(f"distillation.teachers: logits of {teacher.source} are not finite; leave it out")
+            if logits.shape[1] == 1:
+                logits = torch.cat((torch.zeros_like(logits), logits), 1)
+            mean += logits.log_softmax(1) / (len(teachers) * len(images))
+        if console is not None:
+            console.say(f"teacher {teacher.source}: {teacher.tagger.name}, {teacher.tagger.n_parameters} parameters")
+    return (1 - share) * functional.one_hot(jets.labels, len(jets.classes)) + share * mean.softmax(1)
