@@ -210,6 +210,12 @@ def test_one_entry_learns_from_another(study, run, settings, toys, tmp_path, cap
     assert capsys.readouterr().out.split()[-1] == "trained"
     assert run("evaluate", study_file=path) == 0
     assert "was trained with other settings" not in capsys.readouterr().err
+    assert run("table", study_file=path) == 0
+    found = json.loads((run.out / "results.json").read_text())["results"]
+    assert [item["teachers"] for item in found] == [[], ["pfn"]]
+    minutes = sum(found[0]["cpu_minutes"])
+    (row,) = [line for line in (run.out / "landscape.md").read_text().splitlines() if line.startswith("| `student` |")]
+    assert f", teachers {minutes:.0f} (cpu, 1 thread)" in row
 
 
 def test_two_processes_share_the_work(study, run, settings):

@@ -11,6 +11,7 @@ import numpy as np
 from lorentznet.reports.style import axes, colour, note, save, style
 
 MARKERS = "osD^v<>pP*X"
+LINES = ("-", "--", "-.", ":")  # an entry, and the versions of it
 LEGEND = 4  # columns of the legend
 
 
@@ -24,6 +25,7 @@ def draw(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> Any:
         lines.setdefault(item["entry"], []).append(item)
     like = {name: items[0]["like"] or name for name, items in lines.items()}
     colours = {name: colour(number) for number, name in enumerate(dict.fromkeys(like.values()))}
+    kinds = {name: [name, *(other for other in like if like[other] == name != other)] for name in colours}
     labels = len(lines) + len({point["label"] for point in quoted["points"]}) + 1
     below = 0.24 * -(-labels // LEGEND) + 0.2
     panels = axes(4.6 + below, columns=2, below=below)[0]
@@ -40,7 +42,7 @@ def draw(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> Any:
                 yerr=np.array([_errors(value) for value in values]).reshape(-1, 2).T,
                 color=colours[like[name]],
                 marker=MARKERS[list(colours).index(like[name]) % len(MARKERS)],
-                linestyle="-" if like[name] == name else "--",
+                linestyle=LINES[kinds[like[name]].index(name) % len(LINES)],
                 markersize=4.5,
                 linewidth=1.2,
                 elinewidth=0.8,

@@ -31,11 +31,12 @@ def markdown(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> str:
         "Values are means over the seeds; ± is the 68 % interval from the finite number of test jets, which all taggers share, so that "
         "differences are known better than values. *Seeds ±* is the standard deviation over the seeds, *survive* the mean number of "
         "background jets that pass. Epochs are chosen by the validation jets, whose AUC is the mean over the seeds. "
-        "CPU minutes are those of one training, validation included, on the device named.",
+        "CPU minutes are those of one training, validation included, on the device named; where a tagger learns from others, those of "
+        "all its teachers are given too.",
     ]
     for size in sorted({item["size"] for item in numbers["results"]}):
         items = [item for item in numbers["results"] if item["size"] == size]
-        lines += ["", f"## {size:,} training jets", "", *_table(_HEADER, map(_values, items))]
+        lines += ["", f"## {size:,} training jets", "", *_table(_HEADER, (_values(item, items) for item in items))]
         together = [item for item in items if item["ensemble"]]
         if together:
             header = ["ensemble (mean of the logits)", "seeds", *NAMES.values()]
@@ -110,8 +111,9 @@ def _estimate(found: Mapping[str, Any], survivors: bool = True) -> str:
     return f"{text} ({found['survivors']:.0f} survive{spread})"
 
 
-def _values(item: Mapping[str, Any]) -> list[str]:
+def _values(item: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> list[str]:
     single, minutes = item["single"], item["cpu_minutes"]
+    taught = [sum(other["cpu_minutes"]) for other in items if other["entry"] in item.get("teachers", ())]
     spread = single["auc"]["seed_std"]
     return [
         f"`{item['entry']}`",
@@ -124,7 +126,7 @@ def _values(item: Mapping[str, Any]) -> list[str]:
         f"{single['auc']['median']:.5f}",
         _estimate(single["accuracy"]),
         *(_estimate(single[key]) for key in _REJECTIONS),
-        f"{sum(minutes) / len(minutes):.1f} ({item['device']})",
+        f"{sum(minutes) / len(minutes):.1f}{f', teachers {sum(taught):.0f}' if taught else ''} ({item['device']})",
     ]
 
 

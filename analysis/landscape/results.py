@@ -145,6 +145,7 @@ def _facts(group: Sequence[Scored]) -> dict[str, Any]:
     return {
         "entry": job.entry.label,
         "like": job.entry.like,
+        "teachers": list(job.entry.teachers),
         "tagger": job.entry.tagger,
         "preset": job.entry.preset,
         "parameters": first["parameters"],
