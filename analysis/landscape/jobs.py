@@ -105,6 +105,12 @@ class Job:
         ]
 
     @property
+    def teaches(self) -> bool:
+        """Whether others of the study learn from this one."""
+        others = (entry for entry in self.study.entries if self.jets in (entry.sizes or self.study.sizes))
+        return any(self.entry.label in entry.teachers for entry in others)
+
+    @property
     def weights(self) -> Path:
         """The trained weights: in the output folder, or in the record if only that has them."""
         kept = None if self.record is None else self.record / f"{self.name}.ckpt"

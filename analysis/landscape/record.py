@@ -105,7 +105,7 @@ def keep(scored: Sequence[Scored], folder: Path, console: Console) -> None:
         with files.atomic(path) as temporary:
             np.savez_compressed(temporary, **columns)
         console.result(str(path))
-        if any(one.job.entry.label in entry.teachers for entry in one.job.study.entries):
+        if one.job.teaches:
             weights = path.with_suffix(one.job.folder.best.suffix)
             with files.atomic(weights) as temporary:
                 shutil.copyfile(one.job.folder.best, temporary)
