@@ -199,6 +199,14 @@ def test_one_entry_learns_from_another(study, run, settings, toys, tmp_path, cap
     assert run("keep", "--quiet", study_file=path) == 0
     record = tmp_path / "record" / "two"
     assert {str(file.relative_to(record)) for file in record.rglob("*.ckpt")} == {f"pfn/60/seed{k}.ckpt" for k in (1, 2)}
+    # one of two
+    path.write_text(yaml.safe_dump({**values, "baseline": None, "entries": [teacher, {**student, "teachers": ["pfn/seed2"]}]}))
+    small = study["jobs"].read_study(path)
+    (job,) = study["jobs"].make_jobs(small, "f", run.out, ["student"], record)
+    assert [one.name for one in job.teachers] == ["pfn/60/seed2"]
+    assert job.changed == ["distillation.teachers"]
+    assert [one.teaches for one in study["jobs"].make_jobs(small, "f", run.out)] == [False, True, False]
+    path.write_text(yaml.safe_dump({**values, "baseline": None, "entries": [teacher, student]}))
     # elsewhere the record's weights teach, and the training is the same one
     monkeypatch.setattr(run, "out", tmp_path / "elsewhere")
     assert run("train", "--quiet", "--only", "student", study_file=path) == 0
@@ -255,7 +263,11 @@ def test_mistakes_in_a_study_are_named(study, settings, tmp_path):
         ({"entries": [*values["entries"], values["entries"][0]]}, "'pfn' .* occurs twice"),
         ({"entries": [{**values["entries"][0], "like": "cg"}]}, "like: there is no entry 'cg'"),
         ({"entries": [{**values["entries"][0], "against": ["pfm"]}]}, "against: there is no entry 'pfm'; did you mean 'pfn'"),
-        ({"entries": [{**values["entries"][0], "teachers": ["pfm"]}]}, "teachers: there is no entry 'pfm'; did you mean 'pfn'"),
+        (
+            {"entries": [{**values["entries"][0], "teachers": ["pfm/seed1"]}]},
+            "teachers: there is no entry 'pfm'; did you mean 'pfn'",
+        ),
+        ({"entries": [{**values["entries"][0], "teachers": ["pfn/seed7"]}]}, "teachers: there is no training 'pfn/seed7'"),
         ({"entrys": []}, "unknown key 'entrys'"),
     ):
         path = tmp_path / "wrong.yaml"

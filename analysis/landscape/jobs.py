@@ -22,7 +22,8 @@ class Entry:
     """A line of the table: a tagger and what differs from the settings of the study.
 
     ``like`` names the entry that it is a version of, whose colour it has in the figure; ``against`` the entries, besides the baseline
-    of the study, that it is compared with on the same jets; ``teachers`` those that it learns from: all their trainings on as many jets.
+    of the study, that it is compared with on the same jets; ``teachers`` those that it learns from, all their trainings on as many jets,
+    or that of one seed: ``label/seedK``.
     """
 
     label: str
@@ -65,11 +66,15 @@ class Study:
             for key, names in (
                 ("like", () if entry.like is None else (entry.like,)),
                 ("against", entry.against),
-                ("teachers", entry.teachers),
+                ("teachers", tuple(_label(name) for name in entry.teachers)),
             ):
                 for name in names:
                     if name not in labels:
                         raise ConfigError(f"{entry.label}: {key}: there is no entry '{name}'; {nearest(name, labels)}")
+            trainings = {f"{other.label}/seed{seed}" for other in self.entries for seed in other.seeds or self.seeds}
+            for name in entry.teachers:
+                if "/" in name and name not in trainings:
+                    raise ConfigError(f"{entry.label}: teachers: there is no training '{name}'; {nearest(name, trainings)}")
 
 
 @dataclass(frozen=True)
@@ -99,16 +104,17 @@ class Job:
         """The trainings that this one learns from."""
         entries = {entry.label: entry for entry in self.study.entries}
         return [
-            replace(self, entry=entries[label], seed=seed)
-            for label in self.entry.teachers
-            for seed in entries[label].seeds or self.study.seeds
+            replace(self, entry=entries[_label(name)], seed=seed)
+            for name in self.entry.teachers
+            for seed in entries[_label(name)].seeds or self.study.seeds
+            if name in (_label(name), f"{_label(name)}/seed{seed}")
         ]
 
     @property
     def teaches(self) -> bool:
         """Whether others of the study learn from this one."""
         others = (entry for entry in self.study.entries if self.jets in (entry.sizes or self.study.sizes))
-        return any(self.entry.label in entry.teachers for entry in others)
+        return any({self.entry.label, f"{self.entry.label}/seed{self.seed}"} & {*entry.teachers} for entry in others)
 
     @property
     def weights(self) -> Path:
@@ -202,6 +208,11 @@ def differing(before: Mapping[str, Any], config: TrainConfig) -> list[str]:
     teachers = build(TrainConfig, before, "the earlier training").teacher_words
     same = [_name(word) for word in teachers] == [_name(word) for word in config.teacher_words]
     return [name for name in found if not (same and name == "distillation.teachers")]
+
+
+def _label(teacher: str) -> str:
+    """``label`` of ``label`` or ``label/seedK``."""
+    return teacher.split("/")[0]
 
 
 def _name(weights: str) -> str:

@@ -113,7 +113,12 @@ def _estimate(found: Mapping[str, Any], survivors: bool = True) -> str:
 
 def _values(item: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> list[str]:
     single, minutes = item["single"], item["cpu_minutes"]
-    taught = [sum(other["cpu_minutes"]) for other in items if other["entry"] in item.get("teachers", ())]
+    taught = [
+        time
+        for other in items
+        for seed, time in zip(other["seeds"], other["cpu_minutes"], strict=True)
+        if {other["entry"], f"{other['entry']}/seed{seed}"} & {*item.get("teachers", ())}
+    ]
     spread = single["auc"]["seed_std"]
     return [
         f"`{item['entry']}`",
