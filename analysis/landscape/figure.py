@@ -64,6 +64,7 @@ def draw(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> Any:
         borderpad=0.2,
         fontsize=9,
         columnspacing=1.2,
+        handlelength=3,
     )
     return panels[0]
 

@@ -62,6 +62,7 @@ class Study:
                 raise ConfigError(f"entries: the label '{label}' is empty, has a '/' or occurs twice; labels name folders")
         if self.baseline is not None and self.baseline not in labels:
             raise ConfigError(f"baseline: there is no entry '{self.baseline}'; {nearest(self.baseline, labels)}")
+        trainings = {f"{entry.label}/seed{seed}" for entry in self.entries for seed in entry.seeds or self.seeds}
         for entry in self.entries:
             for key, names in (
                 ("like", () if entry.like is None else (entry.like,)),
@@ -71,7 +72,6 @@ class Study:
                 for name in names:
                     if name not in labels:
                         raise ConfigError(f"{entry.label}: {key}: there is no entry '{name}'; {nearest(name, labels)}")
-            trainings = {f"{other.label}/seed{seed}" for other in self.entries for seed in other.seeds or self.seeds}
             for name in entry.teachers:
                 if "/" in name and name not in trainings:
                     raise ConfigError(f"{entry.label}: teachers: there is no training '{name}'; {nearest(name, trainings)}")
@@ -107,14 +107,14 @@ class Job:
             replace(self, entry=entries[_label(name)], seed=seed)
             for name in self.entry.teachers
             for seed in entries[_label(name)].seeds or self.study.seeds
-            if name in (_label(name), f"{_label(name)}/seed{seed}")
+            if is_among((name,), _label(name), seed)
         ]
 
     @property
     def teaches(self) -> bool:
         """Whether others of the study learn from this one."""
         others = (entry for entry in self.study.entries if self.jets in (entry.sizes or self.study.sizes))
-        return any({self.entry.label, f"{self.entry.label}/seed{self.seed}"} & {*entry.teachers} for entry in others)
+        return any(is_among(entry.teachers, self.entry.label, self.seed) for entry in others)
 
     @property
     def weights(self) -> Path:
@@ -208,6 +208,11 @@ def differing(before: Mapping[str, Any], config: TrainConfig) -> list[str]:
     teachers = build(TrainConfig, before, "the earlier training").teacher_words
     same = [_name(word) for word in teachers] == [_name(word) for word in config.teacher_words]
     return [name for name in found if not (same and name == "distillation.teachers")]
+
+
+def is_among(teachers: Sequence[str], label: str, seed: int) -> bool:
+    """Whether the names of teachers, ``label`` or ``label/seedK``, mean a training."""
+    return label in teachers or f"{label}/seed{seed}" in teachers
 
 
 def _label(teacher: str) -> str:

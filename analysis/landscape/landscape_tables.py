@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jobs import is_among
+
 from lorentznet import files
 from lorentznet.config import read_yaml
 from lorentznet.evaluate.intervals import Estimate
@@ -117,7 +119,7 @@ def _values(item: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> list
         time
         for other in items
         for seed, time in zip(other["seeds"], other["cpu_minutes"], strict=True)
-        if {other["entry"], f"{other['entry']}/seed{seed}"} & {*item.get("teachers", ())}
+        if is_among(item.get("teachers", ()), other["entry"], seed)
     ]
     spread = single["auc"]["seed_std"]
     return [

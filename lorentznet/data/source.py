@@ -123,6 +123,13 @@ def _rows(text: str, word: str) -> slice | str:
     return text
 
 
+def matching(path: str) -> list[str]:
+    """What a pattern matches, in order; a path that exists, or is no pattern, stands for itself."""
+    if Path(path).exists() or not glob.has_magic(path):
+        return [path]
+    return sorted(glob.glob(path, recursive=True))
+
+
 def expand(words: str | Path | JetSource | Iterable[str | Path | JetSource]) -> list[JetSource]:
     """Take words apart and replace patterns by the files they match, in alphabetical order.
 
@@ -136,10 +143,10 @@ def expand(words: str | Path | JetSource | Iterable[str | Path | JetSource]) -> 
     sources: list[JetSource] = []
     for word in words:
         source = parse(word)
-        if source.is_remote or Path(source.path).exists() or not glob.has_magic(source.path):
+        if source.is_remote:
             sources.append(source)
             continue
-        found = sorted(glob.glob(source.path, recursive=True))
+        found = matching(source.path)
         if not found:
             raise DataError(f"{source.path}: no file matches this pattern")
         sources.extend(replace(source, path=path) for path in found)

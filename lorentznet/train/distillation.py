@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from glob import glob, has_magic
 from typing import TYPE_CHECKING
 
 import torch
@@ -28,6 +27,7 @@ from lorentznet.taggers import Tagger
 from lorentznet.train.checkpoint import load, locate
 from lorentznet.train.jet_arrays import JetArrays
 from lorentznet.train.prediction import outputs_of
+from lorentznet.train.validation import class_logits
 
 if TYPE_CHECKING:
     from lorentznet.console import Console
@@ -57,16 +57,19 @@ def load_teachers(words: Sequence[str]) -> list[Teacher]:
     CheckpointError
         If a checkpoint cannot be used.
     """
+    from lorentznet.data.source import matching
+
     found = []
     for word in words:
-        paths = sorted(glob(word)) if has_magic(word) else [word]
+        paths = matching(word)
         if not paths:
             raise ConfigError(
                 f"distillation.teachers: no file or folder matches '{word}'; give checkpoints or folders of trainings"
             )
         for path in paths:
             try:
-                tagger, place = load(path), locate(path)
+                place = locate(path)
+                tagger = load(place)
             except CheckpointError as error:
                 raise CheckpointError(f"distillation.teachers: {error}") from None
             if tagger.task != "tagging":
@@ -128,11 +131,9 @@ def soft_labels(
     images = (False, True) if mirror else (False,)
     for teacher in teachers:
         for mirrored in images:
-            logits = torch.from_numpy(outputs_of(teacher.tagger, jets, device=device, mirrored=mirrored))
+            logits = class_logits(torch.from_numpy(outputs_of(teacher.tagger, jets, device=device, mirrored=mirrored)))
             if not bool(torch.isfinite(logits).all()):
                 raise DataError(f"distillation.teachers: logits of {teacher.source} are not finite; leave it out")
-            if logits.shape[1] == 1:
-                logits = torch.cat((torch.zeros_like(logits), logits), 1)
             mean += logits.log_softmax(1) / (len(teachers) * len(images))
         if console is not None:
             console.say(f"teacher {teacher.source}: {teacher.tagger.name}, {teacher.tagger.n_parameters} parameters")

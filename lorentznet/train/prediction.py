@@ -21,6 +21,7 @@ from lorentznet.train.devices import select_device
 from lorentznet.train.jet_arrays import JetArrays
 from lorentznet.train.target import Target
 from lorentznet.train.training_range import RangeCheck
+from lorentznet.train.validation import class_logits
 
 if TYPE_CHECKING:
     from lorentznet.console import Advance
@@ -187,8 +188,9 @@ def logits(
     array, shape (n_jets, classes), float64
         A tagger with one logit z gives (0, z).
     """
-    found = outputs(tagger, table, batch_size, device, progress)
-    return found if found.shape[1] > 1 else np.concatenate((np.zeros_like(found), found), axis=1)
+    found = torch.from_numpy(outputs(tagger, table, batch_size, device, progress))
+    result: NDArray[np.float64] = class_logits(found).numpy()
+    return result
 
 
 def outputs(

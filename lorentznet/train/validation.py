@@ -35,11 +35,9 @@ def validate(logits: Tensor, labels: Tensor, weights: Tensor) -> Validation:
     """
     from sklearn.metrics import roc_auc_score
 
-    z = logits.double()
+    z = class_logits(logits.double())
     if not bool(torch.isfinite(z).all()):
         return Validation(float("nan"), float("nan"), float("nan"))
-    if z.shape[1] == 1:
-        z = torch.cat((torch.zeros_like(z), z), 1)
     weights = weights.double()
     total = weights.sum()
     losses = torch.nn.functional.cross_entropy(z, labels, reduction="none")
@@ -55,6 +53,11 @@ def validate(logits: Tensor, labels: Tensor, weights: Tensor) -> Validation:
             labels=list(range(z.shape[1])),
         )
     return Validation(float((losses * weights).sum() / total), float(auc), float((right * weights).sum() / total))
+
+
+def class_logits(logits: Tensor) -> Tensor:
+    """A logit of each class, shape (n_jets, classes): a single one z, the log-odds of class 1, becomes (0, z)."""
+    return logits if logits.shape[1] > 1 else torch.cat((torch.zeros_like(logits), logits), 1)
 
 
 def central(response: Tensor, weights: Tensor) -> tuple[float, float]:

@@ -166,6 +166,11 @@ def test_what_cannot_teach(make_config, tmp_path):
         soft_labels(teachers(float("inf")), jets)
 
 
+def test_a_path_that_exists_is_no_pattern(toy, tmp_path):
+    path = checkpoint.save(tmp_path / "lr[0.01]" / "best.ckpt", ln.taggers.create("toy"))
+    assert [teacher.source for teacher in load_teachers([str(path)])] == [str(path)]
+
+
 def test_pretrained_weights_teach(jet_file):
     (teacher,) = load_teachers(["clifford-tiny"])
     assert (teacher.tagger.name, teacher.source) == ("clifford", "clifford-tiny")
