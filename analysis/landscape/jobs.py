@@ -144,7 +144,10 @@ class Job:
             "data": {**data, "train": self.words("train"), "val": self.words("val")},
             "optimizer": {**study.optimizer, **entry.optimizer},
             "trainer": {**study.trainer, **entry.trainer, "epochs": epochs[self.jets]},
-            "distillation": {"teachers": [str(teacher.weights) for teacher in self.teachers]},
+            "distillation": {
+                "teachers": [str(teacher.weights) for teacher in self.teachers],
+                "cache": str(self.out / "teachers") if self.teachers else None,
+            },
             "seed": self.seed,
         }
         return build(TrainConfig, values, self.name)

@@ -108,10 +108,12 @@ class DistillationSettings:
 
     ``teachers`` are checkpoints, folders of trainings or names of pretrained weights, or patterns such as ``runs/tiny-seed*``; without
     any the labels alone are learned. ``share`` is what the teachers' probabilities weigh in the loss; the labels weigh the rest.
+    ``cache`` is a folder that keeps what each teacher said of the jets, so that several trainings ask once.
     """
 
     teachers: Words = ()
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    cache: str | None = None
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,8 @@ def shipped() -> list[str]:
 def differences(before: Mapping[str, Any], config: TrainConfig) -> list[str]:
     """Dotted names of the settings in which a training differs from the one that it is to continue.
 
-    Settings that choose the machine only (accelerator, strategy, compilation, threads, which devices but not how many) may differ.
+    Settings that choose the machine only (accelerator, strategy, compilation, threads, which devices but not how many) may differ, and
+    the folder that keeps what teachers said.
     A setting that ``before`` does not have, as an older version wrote it, has its default.
     """
     complete = plain(build(TrainConfig, before, "the earlier training"))
@@ -195,7 +198,8 @@ def _deciding(values: Mapping[str, Any]) -> dict[str, Any]:
     }
     if isinstance(trainer.get("devices"), Sequence) and not isinstance(trainer["devices"], str):
         trainer["devices"] = len(trainer["devices"])
-    return {**values, "trainer": trainer}
+    distillation = {key: value for key, value in (values.get("distillation") or {}).items() if key != "cache"}
+    return {**values, "trainer": trainer, "distillation": distillation}
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:

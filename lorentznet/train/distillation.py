@@ -16,13 +16,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from lorentznet.errors import CheckpointError, ConfigError, DataError
+from lorentznet.files import atomic
 from lorentznet.taggers import Tagger
 from lorentznet.train.checkpoint import load, locate
 from lorentznet.train.jet_arrays import JetArrays
@@ -104,6 +107,7 @@ def soft_labels(
     mirror: bool = False,
     device: str | torch.device | None = None,
     console: Console | None = None,
+    cache: str | Path | None = None,
 ) -> Tensor:
     """(1 - s) y + s q of each jet, shape (n_jets, classes), float64.
 
@@ -121,20 +125,56 @@ def soft_labels(
         Where the teachers run. Every process of a training asks them itself, once.
     console
         For progress.
+    cache
+        Folder in which what a teacher said of these jets is kept, so that the next training of the same jets need not ask it.
 
     Raises
     ------
     DataError
-        If a teacher's logit is not finite.
+        If a teacher's logit is not finite or a file of the cache cannot be used.
     """
     mean = torch.zeros(len(jets), len(jets.classes), dtype=torch.float64)
-    images = (False, True) if mirror else (False,)
     for teacher in teachers:
-        for mirrored in images:
-            logits = class_logits(torch.from_numpy(outputs_of(teacher.tagger, jets, device=device, mirrored=mirrored)))
-            if not bool(torch.isfinite(logits).all()):
-                raise DataError(f"distillation.teachers: logits of {teacher.source} are not finite; leave it out")
-            mean += logits.log_softmax(1) / (len(teachers) * len(images))
+        kept = None if cache is None else Path(cache) / f"{_key(teacher, jets, mirror)}.npy"
+        known = kept is not None and kept.exists()
+        if kept is not None and known:
+            said = _read(kept, mean.shape)
+        else:
+            said = _ask(teacher, jets, mirror, device)
+            if kept is not None:
+                with atomic(kept) as temporary:
+                    np.save(temporary, said.numpy())
+        mean += said / len(teachers)
         if console is not None:
-            console.say(f"teacher {teacher.source}: {teacher.tagger.name}, {teacher.tagger.n_parameters} parameters")
+            where = f", as kept in {kept}" if known else ""
+            console.say(f"teacher {teacher.source}: {teacher.tagger.name}, {teacher.tagger.n_parameters} parameters{where}")
     return (1 - share) * functional.one_hot(jets.labels, len(jets.classes)) + share * mean.softmax(1)
+
+
+def _ask(teacher: Teacher, jets: JetArrays, mirror: bool, device: str | torch.device | None) -> Tensor:
+    """Logarithms of the probabilities that a teacher gives, shape (n_jets, classes); with ``mirror`` their mean over both images."""
+    logits = [
+        class_logits(torch.from_numpy(outputs_of(teacher.tagger, jets, device=device, mirrored=mirrored)))
+        for mirrored in ((False, True) if mirror else (False,))
+    ]
+    if not all(bool(torch.isfinite(found).all()) for found in logits):
+        raise DataError(f"distillation.teachers: logits of {teacher.source} are not finite; leave it out")
+    return torch.stack([found.log_softmax(1) for found in logits]).mean(0)
+
+
+def _key(teacher: Teacher, jets: JetArrays, mirror: bool) -> str:
+    """Differs if the teacher or the jets do."""
+    digest = hashlib.sha256(f"{teacher.digest} {mirror}".encode())
+    for values in (jets.counts, jets.p4.numpy(), np.empty(0) if jets.scalars is None else jets.scalars.numpy()):
+        digest.update(np.ascontiguousarray(values))
+    return digest.hexdigest()
+
+
+def _read(path: Path, shape: Sequence[int]) -> Tensor:
+    try:
+        said = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: what a teacher said of the jets cannot be read ({error}); remove the file") from None
+    if said.shape != tuple(shape) or said.dtype != np.float64:
+        raise DataError(f"{path}: holds {said.dtype} of the shape {said.shape}, not float64 of {tuple(shape)}; remove the file")
+    return torch.from_numpy(said)

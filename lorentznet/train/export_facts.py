@@ -229,7 +229,7 @@ def _training(run: Path, info: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("seed", "seconds", "cpu_seconds", "device", "epochs", "best", "versions")
     teachers = [{**known, "source": _beside(known["source"], run)} for known in info.get("teachers", [])]
     if teachers:
-        config["distillation"]["teachers"] = [known["source"] for known in teachers]
+        config["distillation"] |= {"teachers": [known["source"] for known in teachers], "cache": None}
     return {
         "command": without_folders(info["command"]),
         **{key: info[key] for key in kept if key in info},

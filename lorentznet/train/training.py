@@ -197,7 +197,8 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
         record.describe = lambda rows, best, finished: {**about, **_course(rows, best, headline, finished)}
         console.say(f"{tagger.name}: {tagger.n_parameters} parameters, symmetry {tagger.symmetry}, on {about['device']}")
         if teachers:
-            train.soft_labels = soft_labels(teachers, train, config.distillation.share, config.data.mirror, device, console)
+            learned = config.distillation
+            train.soft_labels = soft_labels(teachers, train, learned.share, config.data.mirror, device, console, learned.cache)
         module = TaggerModule(tagger, config.optimizer, float(train.weights.mean()), config.seed)
         jets = JetDataModule(train, val, config.data, config.seed)
         steps = steps_per_epoch(len(train), config.data.batch_size, trainer.num_devices * trainer.num_nodes)

@@ -1,5 +1,6 @@
 """Learning from other taggers: the soft labels and their loss by hand, a training from wrong labels, and what is refused."""
 
+import contextlib
 import hashlib
 
 import numpy as np
@@ -107,6 +108,32 @@ def test_certain_soft_labels_are_labels():
     torch.testing.assert_close(cross_entropy(one, certain), cross_entropy(one, labels))
 
 
+def test_a_teacher_is_asked_once(tmp_path):
+    jets, scalars = jets_along([0.3, -1.2], [1, 0]), np.array([[1.0], [2.0]])
+    one = Teacher("t", LogitTagger([1.0]), "one")
+    fresh = soft_labels([one], jets, mirror=True)
+    torch.testing.assert_close(soft_labels([one], jets, mirror=True, cache=tmp_path), fresh, atol=0, rtol=0)
+    (kept,) = tmp_path.iterdir()
+    np.save(kept, np.log([[0.25, 0.75], [0.5, 0.5]]))
+    again = soft_labels([one], jets, share=0.5, mirror=True, cache=tmp_path)
+    torch.testing.assert_close(again, torch.tensor([[0.125, 0.875], [0.75, 0.25]], dtype=torch.float64))
+    for teacher, others, mirror in (
+        (one, jets, False),
+        (Teacher("t", one.tagger, "two"), jets, True),
+        (one, jets_along([0.3, -1.3], [1, 0]), True),
+        (one, jets_along([0.3, -1.2], [1, 0], scalars=scalars), True),
+    ):
+        expected = soft_labels([teacher], others, mirror=mirror)
+        torch.testing.assert_close(soft_labels([teacher], others, mirror=mirror, cache=tmp_path), expected)
+    assert len(list(tmp_path.iterdir())) == 5
+    np.save(kept, np.zeros((3, 2)))
+    with pytest.raises(DataError, match=r"npy: holds float64 of the shape \(3, 2\), not float64 of \(2, 2\); remove the file"):
+        soft_labels([one], jets, mirror=True, cache=tmp_path)
+    kept.write_bytes(kept.read_bytes()[:100])
+    with pytest.raises(DataError, match=r"npy: what a teacher said of the jets cannot be read.*remove the file"):
+        soft_labels([one], jets, mirror=True, cache=tmp_path)
+
+
 def test_a_training_learns_what_its_teacher_says(make_config, tmp_path, comparing):
     """A teacher that takes every top jet for QCD and the other way round: its student does as well."""
     fit(make_config(trainer__epochs=12), tmp_path / "teacher")
@@ -143,6 +170,20 @@ def test_a_resumed_training_has_the_same_teachers(make_config, listening, traine
         fit(config, tmp_path / "changed", resume=True)
     with pytest.raises(ConfigError, match=r"distillation\.share"):
         fit(make_config(distillation__teachers=str(trained), distillation__share=0.5), tmp_path / "changed", resume=True)
+
+
+def test_a_resumed_training_may_keep_what_teachers_said_elsewhere(make_config, listening, trained, tmp_path, comparing):
+    def interrupt(line):
+        if "epoch   1/3" in line:
+            raise KeyboardInterrupt
+
+    fit(make_config(distillation__teachers=str(trained)), tmp_path / "whole")
+    for run, folder, stop in (("resumed", "a", True), ("resumed", "b", False)):
+        config = make_config(distillation__teachers=str(trained), distillation__cache=str(tmp_path / folder))
+        with pytest.raises(KeyboardInterrupt) if stop else contextlib.nullcontext():
+            fit(config, tmp_path / run, resume=not stop, console=listening(interrupt) if stop else None)
+        assert len(list((tmp_path / folder).iterdir())) == 1
+    comparing.assert_same_training(tmp_path / "resumed", tmp_path / "whole")
 
 
 def test_what_cannot_teach(make_config, tmp_path):
