@@ -11,6 +11,7 @@ the trainings of one output folder.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -135,9 +136,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             use_scores(args.stage, jobs, kept, args.out, console)
         else:
             show(args.stage, args.out, console)
+        sys.stdout.flush()  # here, so that a reader that has left is noticed below
     except LorentznetError as error:
         print(f"landscape: error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # ... list FILE OUT | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at its end
+        return 141
     return 0
 
 

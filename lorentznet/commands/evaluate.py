@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import glob
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -203,11 +202,9 @@ def _evaluate_regressions(words: list[str], args: argparse.Namespace, console: C
 
 def _expanded(words: Iterable[str]) -> list[str]:
     """Patterns such as ``scores/*.root`` as the files they match; a pattern without match stays, to be complained about."""
-    expanded = []
-    for word in words:
-        matches = sorted(glob.glob(word)) if not Path(word).exists() else []
-        expanded += matches or [word]
-    return list(dict.fromkeys(expanded))
+    from lorentznet.data.source import matching
+
+    return list(dict.fromkeys(path for word in words for path in matching(word) or [word]))
 
 
 def _with_own_names(found: list[tuple[str, ScoreTable]]) -> list[tuple[str, ScoreTable]]:

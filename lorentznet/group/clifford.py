@@ -127,6 +127,7 @@ class CliffordAlgebra:
         -------
         Tensor, shape (..., dim), of the promoted dtype
         """
+        self._check_components(a, b)
         dtype = torch.promote_types(a.dtype, b.dtype)
         # i: left blade, k: right blade, j: blade of the product
         return torch.einsum("...i,...k,ikj->...j", a.to(dtype), b.to(dtype), self.cayley.to(device=a.device, dtype=dtype))
@@ -160,6 +161,10 @@ class CliffordAlgebra:
 
     def embed(self, x: Tensor, grade: int) -> Tensor:
         """A multivector, shape (..., dim), that is ``x``, shape (..., dim of the grade), in one grade and zero in the others."""
+        if not 0 <= grade <= self.n:
+            raise ConfigError(f"{self} has the grades 0 to {self.n}; got {grade}")
+        if not x.ndim or x.shape[-1] != self.grade_dims[grade]:
+            raise ConfigError(f"grade {grade} of {self} has {self.grade_dims[grade]} components; got shape {tuple(x.shape)}")
         result = x.new_zeros(*x.shape[:-1], self.dim)
         result[..., self.grade_slices[grade]] = x
         return result
@@ -172,10 +177,46 @@ class CliffordAlgebra:
         .. math:: C_g(\Lambda)_{IJ}=\det\Lambda\,(-1)^{\Sigma I+\Sigma J}\eta_{I'}\eta_{J'}\,C_{n-g}(\Lambda)_{I'J'},
 
         so that the axial partner of a vector is transformed as precisely as the vector.
+
+        Parameters
+        ----------
+        transform
+            A Lorentz transform for Cl(1,3), or matrices that keep the metric, shape (..., n, n).
+        grade
+            0 to n.
+
+        Returns
+        -------
+        Tensor, shape (..., dim of the grade, same)
+
+        Raises
+        ------
+        ConfigError
+            If a matrix is not n x n or does not keep the metric.
         """
+        return self._grade_matrix(self._checked(transform), grade)
+
+    def _checked(self, transform: LorentzTransform | Tensor) -> Tensor:
+        """The matrices of a transform; all else would not be an automorphism."""
         matrix = transform.matrix if isinstance(transform, LorentzTransform) else transform
         if matrix.shape[-2:] != (self.n, self.n):
             raise ConfigError(f"{self} is acted on by {self.n} x {self.n} matrices; got shape {tuple(matrix.shape)}")
+        eta = torch.diag(self.metric).to(matrix)
+        defect = (matrix.mT @ eta @ matrix - eta).abs().amax((-2, -1))
+        tolerance = max(1e-9, 16 * torch.finfo(matrix.dtype).eps) * matrix.square().sum((-2, -1)).clamp_min(1)
+        if not bool((defect <= tolerance).all()):
+            signs = ", ".join(f"{sign:+.0f}" for sign in self.metric)
+            raise ConfigError(f"the matrix does not keep the metric ({signs}) of {self}: |L^T eta L - eta| = {defect.max():.2g}")
+        return matrix
+
+    def _check_components(self, *values: Tensor) -> None:
+        for value in values:
+            if not value.ndim or value.shape[-1] != self.dim:
+                raise ConfigError(
+                    f"multivectors of {self} have {self.dim} components on the last axis; got shape {tuple(value.shape)}"
+                )
+
+    def _grade_matrix(self, matrix: Tensor, grade: int) -> Tensor:
         if 2 * grade <= self.n:
             return compound(matrix, grade)
         complements = [tuple(i for i in range(self.n) if i not in chosen) for chosen in combinations(range(self.n), grade)]
@@ -190,9 +231,15 @@ class CliffordAlgebra:
         return result
 
     def matrix(self, transform: LorentzTransform | Tensor, grades: tuple[int, ...] | None = None) -> Tensor:
-        """The block-diagonal matrix of a transform on the components of some grades, or of all: shape (dim, dim)."""
-        blocks = [self.grade_matrix(transform, grade) for grade in (range(self.n + 1) if grades is None else grades)]
-        result: Tensor = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
+        """The block-diagonal matrix of a transform, see :meth:`grade_matrix`, on some grades or all: shape (..., dim, dim)."""
+        matrix = self._checked(transform)
+        blocks = [self._grade_matrix(matrix, grade) for grade in (range(self.n + 1) if grades is None else grades)]
+        size, start = sum(block.shape[-1] for block in blocks), 0
+        result = matrix.new_zeros(*matrix.shape[:-2], size, size)
+        for block in blocks:
+            stop = start + block.shape[-1]
+            result[..., start:stop, start:stop] = block
+            start = stop
         return result
 
     def act(self, transform: LorentzTransform | Tensor, a: Tensor) -> Tensor:
@@ -201,10 +248,11 @@ class CliffordAlgebra:
         Parameters
         ----------
         transform
-            A Lorentz transform for Cl(1,3), or an (n, n) matrix that keeps the metric.
+            A Lorentz transform for Cl(1,3), or an (n, n) matrix that keeps the metric; :class:`~lorentznet.errors.ConfigError` if not.
         a
             Multivectors; dtype and device are kept.
         """
+        self._check_components(a)
         return apply_matrix(self.matrix(transform), a)
 
     def grade_to_irrep(self, grade: int) -> Tensor:

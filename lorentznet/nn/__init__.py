@@ -2,6 +2,7 @@
 
 from lorentznet.nn.base import EquivariantModule, collected_layers
 from lorentznet.nn.cg_product import SelfProduct, VectorProduct
+from lorentznet.nn.cgenn_weights import load_published
 from lorentznet.nn.covariant_readout import CovariantReadout
 from lorentznet.nn.edge import EdgeFunctions
 from lorentznet.nn.embedding import ParticleScalars
@@ -45,5 +46,6 @@ __all__ = [
     "VectorProduct",
     "collected_layers",
     "geometric_product",
+    "load_published",
     "vector_product",
 ]

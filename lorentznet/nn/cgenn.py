@@ -128,7 +128,8 @@ class CGENNMessage(EquivariantModule):
         own[0] = torch.cat((own[0][:1] + self.product.left.bias[:, None, None] / 2**0.5, own[0][1:]))
         _, of_receiver, of_sender, of_difference = self.first.weight.split((5 * c, *[len(h)] * 3), 1)
         heard = [
-            (weight @ h.flatten(1)).view(-1, *nodes.shape) for weight in (of_receiver + of_difference, of_sender - of_difference)
+            (weight @ h.flatten(1)).view(len(weight), *nodes.shape)
+            for weight in (of_receiver + of_difference, of_sender - of_difference)
         ]
         table = pair_table(self.product, *ends)
         products, scales, hidden, real = [], [], [], []

@@ -22,6 +22,7 @@ from torch.autograd.function import once_differentiable
 
 from lorentznet.nn.cgenn_product import FullyConnectedProduct
 from lorentznet.nn.constant import Constant
+from lorentznet.nn.product_eager import full_precision
 from lorentznet.nn.product_terms import ALL, SPACETIME, product_terms, tables
 
 _PATHS = SPACETIME.grade_paths
@@ -76,10 +77,12 @@ class _PairProducts(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, table: Tensor, z: Tensor, base: Tensor) -> Tensor:
         jets, nodes, rows = len(z), z.shape[-1], 16 * z.shape[2]
-        y = torch.bmm(_repeated(table, jets).mT, _senders(z)).view(16 * jets, rows, -1)
         receivers = z[:, SPACETIME.products.to(z.device)].reshape(16 * jets, rows, nodes)  # z_i at J ^ K for rows (K, a)
+        with full_precision():  # these are products of components
+            y = torch.bmm(_repeated(table, jets).mT, _senders(z)).view(16 * jets, rows, -1)
+            sums = torch.baddbmm(base.reshape(16 * jets, -1, nodes), y.mT, receivers)
         ctx.save_for_backward(table, z, y, receivers)
-        return torch.baddbmm(base.reshape(16 * jets, -1, nodes), y.mT, receivers).view(jets, 16, -1, nodes * nodes)
+        return sums.view(jets, 16, -1, nodes * nodes)
 
     @staticmethod
     @once_differentiable
@@ -87,10 +90,11 @@ class _PairProducts(torch.autograd.Function):
         table, z, y, receivers = ctx.saved_tensors
         jets, nodes = len(z), z.shape[-1]
         by_product = gradient.view(16 * jets, -1, nodes)
-        by_y = torch.bmm(receivers, by_product.mT).view(256 * jets, -1, nodes)
-        to_table = torch.bmm(_senders(z), by_y.mT).view(jets, *table.shape).sum(0)
-        to_z = torch.bmm(_repeated(table, jets), by_y).view(jets, 16, *z.shape[1:]).sum(1)
-        by_receivers = torch.bmm(y, by_product).view(jets, 256, *z.shape[2:])
+        with full_precision():
+            by_y = torch.bmm(receivers, by_product.mT).view(256 * jets, -1, nodes)
+            to_table = torch.bmm(_senders(z), by_y.mT).view(jets, *table.shape).sum(0)
+            to_z = torch.bmm(_repeated(table, jets), by_y).view(jets, 16, *z.shape[1:]).sum(1)
+            by_receivers = torch.bmm(y, by_product).view(jets, 256, *z.shape[2:])
         back = 16 * torch.arange(16, device=z.device)[:, None] + SPACETIME.products.to(z.device)  # of rows (J, J ^ I) to I
         to_z += by_receivers.index_select(1, back.flatten()).view(jets, 16, *z.shape[1:]).sum(1)
         return to_table, to_z, gradient.view(jets, 16, -1, nodes, nodes)

@@ -7,11 +7,12 @@ product, right factor), here by (left factor, right factor, product). Constants 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lorentznet.errors import CheckpointError, nearest
+from lorentznet.errors import CheckpointError, ConfigError, nearest
 from lorentznet.nn.cgenn import CGENN
 from lorentznet.nn.geometric_product import SPACETIME
 
@@ -38,18 +39,21 @@ _MODULES = {
 _INNER = {"left.": "linear_left.", "right.": "linear_right.", "gain": "a"}
 
 
-def load_published(network: CGENN, state: Mapping[str, Tensor]) -> None:
+def load_published(tagger: nn.Module, state: Mapping[str, Any]) -> None:
     """Take over weights, and the statistics of batch normalisation, that the published code has stored.
 
     Parameters
     ----------
-    network
-        A network of the same sizes; it keeps its dtype and device.
+    tagger
+        A ``clifford`` tagger of design ``cgenn`` and of the same sizes (preset ``published``), or its network; it keeps its dtype and
+        device.
     state
-        Weights by name; of a checkpoint of the published code what stands under ``"model"``.
+        Weights by name, or a checkpoint of the published code, which has them under ``"model"``.
 
     Raises
     ------
+    ConfigError
+        If the tagger is of another design.
     CheckpointError
         If a name is missing, unknown (with the nearest one that is known) or has another shape; the network is then left as it was.
 
@@ -57,13 +61,20 @@ def load_published(network: CGENN, state: Mapping[str, Tensor]) -> None:
     --------
     >>> from lorentznet import taggers
     >>> tagger = taggers.create("clifford", "published", seed=0)
-    >>> load_published(tagger.network, {"embeding_h.weight": torch.zeros(72, 2)})  # doctest: +ELLIPSIS
+    >>> load_published(tagger, {"embeding_h.weight": torch.zeros(72, 2)})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     lorentznet.errors.CheckpointError: published weights: unknown name 'embeding_h.weight'; did you mean 'embedding_h.weight'? ...
 
-    With a file of the published code: ``load_published(tagger.network, torch.load("best", weights_only=True)["model"])``.
+    With a file of the published code: ``load_published(tagger, torch.load("best", weights_only=True))``.
     """
+    network = getattr(tagger, "network", tagger)
+    if not isinstance(network, CGENN):
+        raise ConfigError(
+            f"published weights are for taggers.create('clifford', 'published'), not for a {type(network).__name__} of another design"
+        )
+    model = state.get("model")
+    state = model if isinstance(model, Mapping) else state
     names = {_published_name(name): name for name in network.state_dict()}
     given = {name: value for name, value in state.items() if "algebra" not in name.split(".")}
     for name in given:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor
 
@@ -23,8 +25,12 @@ class Constant:
         self._cast: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     def like(self, x: Tensor) -> Tensor:
-        """The constant in the dtype and on the device of ``x``."""
+        """The constant in the dtype and on the device of ``x``: an ordinary tensor, even if first wanted under inference mode."""
         key = (x.dtype, x.device)
         if key not in self._cast:
-            self._cast[key] = self.value.to(dtype=x.dtype, device=x.device)
+            scoring = (
+                not torch.compiler.is_compiling() and torch.is_inference_mode_enabled()
+            )  # a compiler cannot ask for the mode
+            with torch.inference_mode(False) if scoring else nullcontext():
+                self._cast[key] = self.value.to(dtype=x.dtype, device=x.device)
         return self._cast[key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from lorentznet.errors import ConfigError
 from lorentznet.nn.frame import JetFrame
 
 # Means and widths of the scalars over top and QCD jets, fixed so that a trained network does not depend on its training set through them.
@@ -16,8 +17,8 @@ _REFERENCE = (-4.5, 2.0)
 class ParticleScalars(nn.Module):
     """Invariant features of each particle.
 
-    ln(E_i / M) in the rest frame, ln(M / GeV), the products with the reference vectors, the particle scalars of the data set, and
-    which particle is a reference vector.
+    ln(E_i / M) in the rest frame, ln(M / GeV), the products with the reference vectors, asinh of the particle scalars of the data set
+    (a displacement has long tails), and which particle is a reference vector.
 
     Parameters
     ----------
@@ -40,8 +41,8 @@ class ParticleScalars(nn.Module):
         if self.n_extra:
             if extra is None or extra.shape[-1] != self.n_extra:
                 found = 0 if extra is None else extra.shape[-1]
-                raise ValueError(f"the tagger reads {self.n_extra} scalars of each particle, the batch has {found}")
-            rows.append(extra.to(log_energy.dtype).movedim(-1, 0))
+                raise ConfigError(f"the tagger reads {self.n_extra} scalars of each particle, the batch has {found}")
+            rows.append(extra.to(log_energy.dtype).movedim(-1, 0).asinh())
         if frame.indicators is not None:
             rows.append(frame.indicators.movedim(-1, 0))
         return torch.where(frame.nodes, torch.cat(rows), 0)

@@ -140,6 +140,10 @@ class FrameConditioner(nn.Module):
         return tuple(name for name in self.reference_names if name in needed)
 
     @property
+    def _n_vectors(self) -> int:
+        return sum(len(REFERENCES[name]) for name in self.vectors)
+
+    @property
     def n_reference_scalars(self) -> int:
         """Number of scalars per particle that the reference vectors add; of references as particles one each, that says which it is."""
         number = sum(len(REFERENCES[name]) for name in self.references)
@@ -147,7 +151,13 @@ class FrameConditioner(nn.Module):
 
     def with_references(self, batch: JetBatch) -> JetBatch:
         """The batch with the laboratory's reference vectors attached, unless it carries some."""
-        if not self.vectors or getattr(batch, "references", None) is not None:
+        carried = getattr(batch, "references", None)
+        if self.vectors and carried is not None and carried.shape[1] != self._n_vectors:
+            raise ConfigError(
+                f"the batch carries {carried.shape[1]} reference vectors, the tagger reads {self._n_vectors} ({', '.join(self.vectors)}); "
+                "give each tagger a batch with its own: tagger.with_references(batch)"
+            )
+        if not self.vectors or carried is not None:
             return batch
         lab = laboratory(self.vectors).to(batch.p4.device)
         return batch.with_momenta(batch.p4, lab.expand(batch.n_jets, -1, -1))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lorentznet.group.irreps import Irrep, Irreps
 from lorentznet.nn.base import EquivariantModule, example_time
-from lorentznet.nn.invariants import count_irrep_invariants, irrep_invariants
+from lorentznet.nn.invariants import IrrepInvariants
 from lorentznet.nn.mixing import SCALAR
 
 
@@ -38,7 +38,7 @@ class ScalarGate(EquivariantModule):
     def forward(self, features: Sequence[Tensor], scalars: Tensor) -> list[Tensor]:
         """Gated features; ``scalars`` has the shape (scalars, jets, particles, 1)."""
         gates = 2 * torch.sigmoid(self.linear.weight @ scalars.flatten(1) + self.linear.bias[:, None])
-        split = gates.view(-1, *scalars.shape[1:]).split(self.mults)
+        split = gates.view(sum(self.mults), *scalars.shape[1:]).split(self.mults)
         return [gate * feature for gate, feature in zip(split, features, strict=True)]
 
     @classmethod
@@ -56,7 +56,7 @@ class InvariantGate(EquivariantModule):
     r"""An MLP of the invariants of a particle: its first outputs are new scalars, the others gates :math:`\sigma(\cdot)` of the tensors.
 
     The invariants are the scalars, asinh of the square of every tensor and of the energy of every vector in the jet's rest frame, see
-    :func:`~lorentznet.nn.invariants.irrep_invariants`.
+    :class:`~lorentznet.nn.invariants.IrrepInvariants`.
 
     Parameters
     ----------
@@ -72,11 +72,12 @@ class InvariantGate(EquivariantModule):
             raise ValueError(f"the first term of a gate must be the scalars (0,0), got {irreps}")
         self.irreps_in = self.irreps_out = irreps
         self.mults = [mult for mult, _ in irreps]
-        self.mlp = nn.Sequential(nn.Linear(count_irrep_invariants(irreps), width), nn.SiLU(), nn.Linear(width, sum(self.mults)))
+        self.invariants = IrrepInvariants(irreps)
+        self.mlp = nn.Sequential(nn.Linear(self.invariants.count, width), nn.SiLU(), nn.Linear(width, sum(self.mults)))
 
     def forward(self, features: Sequence[Tensor], time: Tensor | None = None) -> list[Tensor]:
         """Gated features; ``time`` is u of each jet, shape (jets, 4), or None in the rest frame."""
-        invariants = irrep_invariants(features, self.irreps_in, time)
+        invariants = self.invariants(features, time)
         scalars, *gates = self.mlp(invariants.movedim(0, -1)).movedim(-1, 0)[..., None].split(self.mults)
         return [scalars, *(torch.sigmoid(gate) * tensor for gate, tensor in zip(gates, features[1:], strict=True))]
 

@@ -58,7 +58,8 @@ def geometric_product(x: Tensor, y: Tensor, blades: Blades = ALL, weights: Tenso
     Raises
     ------
     ValueError
-        If the numbers of components, channels or paths do not fit, or the kernel is not one of these.
+        If the numbers of components, channels or paths do not fit, the blades are not those of whole grades, or the kernel is not one of
+        these.
 
     Notes
     -----
@@ -66,6 +67,7 @@ def geometric_product(x: Tensor, y: Tensor, blades: Blades = ALL, weights: Tenso
     destroy invariance. Each component is the sum of its own terms, so that grades of very different size do not spoil each other (a product
     of matrices would mix them); where the terms of a component cancel, its error is relative to them and not to the component.
     """
+    blades = tuple(blades)
     return _apply(x, y, weights, (blades, blades, blades), kernel)
 
 
@@ -83,12 +85,15 @@ def vector_product(v: Tensor, y: Tensor, blades: Blades = ALL, kernel: str = "au
     kernel
         As in :func:`geometric_product`.
     """
+    blades = tuple(blades)
     return _apply(v, y, None, (VECTOR, blades, blades), kernel)
 
 
 def _apply(x: Tensor, y: Tensor, weights: Tensor | None, blades: tuple[Blades, Blades, Blades], kernel: str) -> Tensor:
     if kernel not in KERNELS:
         raise ValueError(f"unknown kernel '{kernel}' of the geometric product; {nearest(kernel, KERNELS)}")
+    if not torch.compiler.is_compiling():
+        _check_blades(blades[2])
     if x.shape[0] != len(blades[0]) or y.shape[0] != len(blades[1]):
         raise ValueError(
             f"expected {len(blades[0])} and {len(blades[1])} components on the first axes, got {x.shape[0]} and {y.shape[0]}"
@@ -118,6 +123,14 @@ def _common(one: torch.Size, other: torch.Size) -> torch.Size:
 
 
 @cache
+def _check_blades(blades: Blades) -> None:
+    masks = SPACETIME.blades
+    kept = [masks[blade].bit_count() for blade in blades if 0 <= blade < len(masks)]
+    if len(set(blades)) != len(kept) or any(kept.count(grade) != SPACETIME.grade_dims[grade] for grade in kept):
+        raise ValueError(f"blades {', '.join(map(str, blades))} are not those of whole grades, each once; (0,1,2) are 0 to 10")
+
+
+@cache
 def _words(blades: tuple[Blades, Blades, Blades]) -> str:
     """The blades of both factors and of the result as an operator of torch takes them."""
     return "|".join([" ".join([str(number) for number in kept]) for kept in blades])
@@ -137,6 +150,8 @@ def _check_weights(weights: Tensor, channels: int, blades: tuple[Blades, Blades,
             f"kernel '{kernel}' has no fully connected weights, shape {tuple(weights.shape)}; "
             f"possible: {', '.join(FULLY_CONNECTED_KERNELS)}"
         )
+    if not channels:
+        raise ValueError("weights want a second axis of x and y, that of channels")
     paths = len(product_terms(*blades).paths)
     if weights.ndim not in (2, 3) or weights.shape[-2:] != (channels, paths):
         raise ValueError(

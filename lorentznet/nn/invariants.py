@@ -29,37 +29,51 @@ def form_signs(irrep: AnyIrrep) -> Constant | None:
     return Constant(form.diagonal()) if torch.equal(form, torch.diag(form.diagonal())) else None
 
 
-def irrep_invariants(features: Sequence[Tensor], irreps: Irreps, time: Tensor | None) -> Tensor:
+class IrrepInvariants:
     """Invariants of each particle: scalars, asinh of x g x for tensors, asinh of v.u for vectors.
+
+    What depends on the irreps alone is found here and not on the way, which torch.compile could not follow.
 
     Parameters
     ----------
-    features
-        Tensors (channels, jets, particles, dim), one per term of ``irreps``.
     irreps
         Laws of the features.
-    time
-        u of each jet, shape (jets, 4), or None in the rest frame.
 
-    Returns
-    -------
-    Tensor, shape (count, jets, particles), see :func:`count_irrep_invariants`
+    Attributes
+    ----------
+    count
+        Number of invariants of a particle.
     """
-    rows = []
-    for x, (_, irrep) in zip(features, irreps, strict=True):
-        if irrep == SCALAR:
-            rows.append(x[..., 0])
-            continue
-        signs = form_signs(irrep)
-        square = ((x @ irrep.metric.to(x)) * x).sum(-1) if signs is None else x.square() @ signs.like(x)
-        rows.append(torch.asinh(square))
-        if irrep == VECTOR:
-            rows.append(torch.asinh(time_component(x, time)))
-    return torch.cat(rows)
+
+    def __init__(self, irreps: Irreps) -> None:
+        self.count = count_irrep_invariants(irreps)
+        self._kinds = [(irrep == SCALAR, irrep == VECTOR) for _, irrep in irreps]
+        self._signs = [form_signs(irrep) for _, irrep in irreps]
+        self._forms = [Constant(irrep.metric) for _, irrep in irreps]
+
+    def __call__(self, features: Sequence[Tensor], time: Tensor | None) -> Tensor:
+        """Shape (count, jets, particles).
+
+        Parameters
+        ----------
+        features
+            Tensors (channels, jets, particles, dim), one per term of the irreps.
+        time
+            u of each jet, shape (jets, 4), or None in the rest frame.
+        """
+        rows = []
+        for x, (scalar, vector), signs, form in zip(features, self._kinds, self._signs, self._forms, strict=True):
+            if scalar:
+                rows.append(x[..., 0])
+                continue
+            rows.append(torch.asinh(((x @ form.like(x)) * x).sum(-1) if signs is None else x.square() @ signs.like(x)))
+            if vector:
+                rows.append(torch.asinh(time_component(x, time)))
+        return torch.cat(rows)
 
 
 def count_irrep_invariants(irreps: Irreps) -> int:
-    """Number of rows of :func:`irrep_invariants`."""
+    """Number of rows of :class:`IrrepInvariants`."""
     return sum(mult * (2 if irrep == VECTOR else 1) for mult, irrep in irreps)
 
 

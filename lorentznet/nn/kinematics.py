@@ -21,11 +21,11 @@ def to_dense(values: Tensor, ptr: Tensor, batch: Tensor) -> tuple[Tensor, Tensor
     Returns
     -------
     dense : Tensor, shape (jets, most particles, ...)
-        Zero where there is no particle.
+        Zero where there is no particle; at least one place for each jet, so that empty jets are no special case.
     mask : Tensor, shape (jets, most particles), bool
     """
     counts = ptr[1:] - ptr[:-1]
-    width = int(counts.max()) if counts.numel() else 0
+    width = max(1, int(counts.max())) if counts.numel() else 1
     mask = torch.arange(width, device=values.device) < counts[:, None]
     slot = torch.arange(values.shape[0], device=values.device) - ptr[batch]
     dense = values.new_zeros((counts.numel(), width, *values.shape[1:]))

@@ -11,7 +11,7 @@ invariants of all levels are summed over the particles and mapped linearly to th
 This is the published structure in the real basis, 2C real channels for C complex ones, without the paths that vanish or repeat others,
 with factorised messages, masks after every map that has a bias, log-odds as output, and seen from the jet's rest frame: momenta are in
 units of M, s_ij = ln(1 + p_i.p_j / (kappa M^2)) on the half line takes the place of the root of \|p_ij^2\|, and invariants are those of
-:func:`~lorentznet.nn.invariants.irrep_invariants`: the published ones, compressed by asinh, and the rest-frame energies of vectors.
+:class:`~lorentznet.nn.invariants.IrrepInvariants`: the published ones, compressed by asinh, and the rest-frame energies of vectors.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from lorentznet.nn.constant import Constant
 from lorentznet.nn.embedding import ParticleScalars
 from lorentznet.nn.frame import JetFrame
 from lorentznet.nn.graph import ALL_PAIRS, Graph, graph_of
-from lorentznet.nn.invariants import VECTOR, count_irrep_invariants, irrep_invariants
+from lorentznet.nn.invariants import VECTOR, IrrepInvariants
 from lorentznet.nn.lorentzian import LorentzianBells
 from lorentznet.nn.mixing import SCALAR, IrrepMixing
 from lorentznet.nn.radial import NEIGHBOURS
@@ -121,7 +121,7 @@ class LGNMessage(EquivariantModule):
         """
         x = torch.cat(list(features), -1)
         table = self.table.like(x)
-        operators = (vectors.flatten(0, 1) @ table.flatten(1)).view(-1, *table.shape[1:])
+        operators = (vectors.flatten(0, 1) @ table.flatten(1)).view(vectors.shape[:2].numel(), *table.shape[1:])
         plain, directed = self.bells(s, torch.cat((x, _operate(operators, x)), -1), x.shape[-1], graph)
         summed, crossed = directed.split(table.shape[1:], -1)
         products = _operate(operators, summed) - crossed
@@ -142,7 +142,7 @@ class LGNMessage(EquivariantModule):
 
 def _operate(operators: Tensor, x: Tensor) -> Tensor:
     """Matrices (jets * particles, D, P) on features (channels, jets, particles, D)."""
-    return (x.flatten(1, 2).transpose(0, 1) @ operators).transpose(0, 1).reshape(*x.shape[:-1], -1)
+    return (x.flatten(1, 2).transpose(0, 1) @ operators).transpose(0, 1).reshape(*x.shape[:-1], operators.shape[-1])
 
 
 class LGNLevel(EquivariantModule):
@@ -217,7 +217,8 @@ class LGNNetwork(nn.Module):
         self.embed_scalars = nn.Linear(self.features.n_features, half, bias=False)
         self.embed_vectors = nn.Parameter(torch.randn(half))
         self.levels = nn.ModuleList(LGNLevel(before, after, bells, hodge) for before, after in pairwise(self.irreps))
-        self.readout = nn.Linear(sum(map(count_irrep_invariants, self.irreps)), outputs)
+        self.invariants = [IrrepInvariants(irreps) for irreps in self.irreps]
+        self.readout = nn.Linear(sum(invariants.count for invariants in self.invariants), outputs)
 
     def forward(self, frame: JetFrame, extra: Tensor | None) -> Tensor:
         """Logits, shape (jets, outputs)."""
@@ -226,16 +227,16 @@ class LGNNetwork(nn.Module):
         vectors = torch.where(present, frame.momenta * torch.where(frame.mask[..., None], MOMENTUM, 1.0).to(frame.momenta), 0)
         scalars = self.features(frame, extra)
         features = [
-            (self.embed_scalars.weight @ scalars.flatten(1)).view(-1, *frame.mask.shape, 1),
+            (self.embed_scalars.weight @ scalars.flatten(1)).view(len(self.embed_vectors), *frame.mask.shape, 1),
             self.embed_vectors.view(-1, 1, 1, 1) * vectors,
         ]
         graph = graph_of(frame)
         s = pair_argument(frame, graph)
-        invariants = [irrep_invariants(features, self.irreps[0], frame.time)]
-        for level, irreps in zip(self.levels, self.irreps[1:], strict=True):
+        found = [self.invariants[0](features, frame.time)]
+        for level, invariants in zip(self.levels, self.invariants[1:], strict=True):
             features = level(features, vectors, s, graph)
             features[0] = torch.where(present, features[0], 0)  # the MLP has biases
-            invariants.append(irrep_invariants(features, irreps, frame.time))
-        jets = torch.where(frame.mask, torch.cat(invariants), 0).sum(-1).T / NEIGHBOURS
+            found.append(invariants(features, frame.time))
+        jets = torch.where(frame.mask, torch.cat(found), 0).sum(-1).T / NEIGHBOURS
         logits: Tensor = self.readout(jets)
         return logits

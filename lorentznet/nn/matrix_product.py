@@ -104,9 +104,10 @@ class MatrixPlan:
         shape = torch.broadcast_shapes(x.shape[:-1], y.shape[:-1])
         left = _entries(self.left, first, self.shapes[0], known)
         right = _entries(self.right, second, self.shapes[1], known)
-        product = _MatrixProduct.apply(left, right).flatten(2).flatten(0, 1)
+        # torch.compile cannot follow a function of autograd that is given one tensor twice
+        product = (_MatrixSquare.apply(left) if left is right else _MatrixProduct.apply(left, right)).flatten(2).flatten(0, 1)
         # [outputs, 16] @ [16, K]: the other way round, with rows of a few numbers, takes eight times as long
-        return (self.project.like(x) @ product).T.view(*shape, -1)
+        return (self.project.like(x) @ product).T.view(*shape, len(self.project.value))
 
 
 def _entries(table: Constant, x: Tensor, shape: tuple[int, ...], known: KnownMatrices) -> Tensor:
@@ -135,6 +136,22 @@ class _MatrixProduct(torch.autograd.Function):
         to_a = _multiply(gradient, b.transpose(0, 1)).sum_to_size(a.shape) if ctx.needs_input_grad[0] else None
         to_b = _multiply(a.transpose(0, 1), gradient).sum_to_size(b.shape) if ctx.needs_input_grad[1] else None
         return to_a, to_b
+
+
+class _MatrixSquare(torch.autograd.Function):
+    """The same for one matrix with itself."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor) -> Tensor:
+        ctx.save_for_backward(a)
+        return _multiply(a, a)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (a,) = ctx.saved_tensors
+        transposed = a.transpose(0, 1)
+        return _multiply(gradient, transposed) + _multiply(transposed, gradient)
 
 
 def _multiply(a: Tensor, b: Tensor) -> Tensor:

@@ -9,8 +9,7 @@ its multivectors then have the components of these, 5 for scalars and vectors, 1
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +28,12 @@ class Grades:
     ----------
     kept
         Ascending numbers from 0 to 4.
+    dims
+        Number of components of each grade.
+    blades
+        Components, numbered as in the full algebra.
+    form
+        Signs of the invariant form, one a component.
 
     Raises
     ------
@@ -42,25 +47,18 @@ class Grades:
     """
 
     kept: tuple[int, ...] = (0, 1, 2, 3, 4)
+    # made at once: torch.compile cannot look into the lock of a cached property
+    dims: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    blades: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    form: Constant = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.kept[:2] != (0, 1) or sorted(set(self.kept)) != list(self.kept) or self.kept[-1] > 4:
             raise ValueError(f"grades are 0, 1 and any of 2, 3, 4 in ascending order, got {', '.join(map(str, self.kept))}")
-
-    @cached_property
-    def dims(self) -> tuple[int, ...]:
-        """Number of components of each grade."""
-        return tuple(SPACETIME.grade_dims[grade] for grade in self.kept)
-
-    @cached_property
-    def blades(self) -> tuple[int, ...]:
-        """Components, numbered as in the full algebra."""
-        return tuple(blade for blade in ALL if int(SPACETIME.grades[blade]) in self.kept)
-
-    @cached_property
-    def form(self) -> Constant:
-        """Signs of the invariant form, one a component."""
-        return Constant(FORM.value[list(self.blades)])
+        blades = tuple(blade for blade in ALL if SPACETIME.blades[blade].bit_count() in self.kept)
+        object.__setattr__(self, "dims", tuple(SPACETIME.grade_dims[grade] for grade in self.kept))
+        object.__setattr__(self, "blades", blades)
+        object.__setattr__(self, "form", Constant(FORM.value[list(blades)]))
 
     def law(self, channels: int) -> Multivectors:
         """How so many channels transform."""
@@ -76,7 +74,7 @@ class Grades:
 
     def mixed(self, weight: Tensor, x: Tensor) -> Tensor:
         """Channels mixed grade by grade: weights (grades, out, in) on (components, in, ...)."""
-        return torch.bmm(self.spread(weight), x.flatten(2)).view(x.shape[0], -1, *x.shape[2:])
+        return torch.bmm(self.spread(weight), x.flatten(2)).view(x.shape[0], weight.shape[1], *x.shape[2:])
 
     def spread(self, values: Tensor) -> Tensor:
         """One number per grade, (grades, ...), handed to all its components, (components, ...).

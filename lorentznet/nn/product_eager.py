@@ -36,7 +36,9 @@ def full_precision() -> Iterator[None]:
         yield
     finally:
         for backend, precision in reduced:
-            backend.fp32_precision = precision
+            backend.fp32_precision = "none"  # inherits what torch.backends says for all
+            if backend.fp32_precision != precision:
+                backend.fp32_precision = precision
 
 
 def dense(x: Tensor, y: Tensor, product: Terms, weights: Tensor | None = None) -> Tensor:

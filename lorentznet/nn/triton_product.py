@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -137,16 +138,17 @@ def triton_product(x: Tensor, y: Tensor, product: Terms, weights: Tensor | None 
     n = z[0].numel()
     if n:
         weighted = weights is not None
-        _product[(triton.cdiv(n, BLOCK),)](
-            x,
-            y,
-            weights.contiguous() if weights is not None else x,
-            z,
-            n,
-            x.shape[-1],
-            **_plan(product, "out"),
-            WEIGHTED=weighted,
-        )
+        with torch.cuda.device_of(x):  # Triton launches on the current device, whatever the tensors are on
+            _product[(triton.cdiv(n, BLOCK),)](
+                x,
+                y,
+                weights.contiguous() if weights is not None else x,
+                z,
+                n,
+                x.shape[-1],
+                **_plan(product, "out"),
+                WEIGHTED=weighted,
+            )
     return z
 
 
@@ -162,5 +164,6 @@ def triton_gradients(
     blocks = triton.cdiv(length, BLOCK)
     partial = weights.new_zeros(channels, blocks, len(product.paths))
     if partial.numel():
-        _weight_gradient[(blocks, channels)](gradient, x, y, partial, channels * length, length, **_plan(product, "path"))
+        with torch.cuda.device_of(x):
+            _weight_gradient[(blocks, channels)](gradient, x, y, partial, channels * length, length, **_plan(product, "path"))
     return grad_x, grad_y, partial.sum(1)

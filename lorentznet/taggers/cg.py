@@ -23,17 +23,17 @@ import torch
 from torch import Tensor, nn
 
 from lorentznet.errors import ConfigError
-from lorentznet.group.irreps import Irreps
+from lorentznet.group.irreps import IrrepPair, Irreps, real_irreps
 from lorentznet.nn.cg_layer import CGLayer
 from lorentznet.nn.embedding import ParticleScalars, directions
 from lorentznet.nn.frame import JetFrame
 from lorentznet.nn.graph import graph_of
-from lorentznet.nn.invariants import VECTOR, count_irrep_invariants, irrep_invariants
+from lorentznet.nn.invariants import VECTOR, IrrepInvariants
 from lorentznet.nn.lgn import LGNNetwork
 from lorentznet.nn.mixing import SCALAR
 from lorentznet.nn.radial import PairBasis
 from lorentznet.taggers.base import register
-from lorentznet.taggers.equivariant import EquivariantConfig, EquivariantTagger, make_readout, read_out
+from lorentznet.taggers.equivariant import EquivariantConfig, EquivariantTagger, make_readout, read_out, refuse_unused
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class CGConfig(EquivariantConfig):
     irreps
         Features of a particle, for example ``"16x(0,0)+8x(1,1)+4x((2,0)+(0,2))+4x(2,2)"``; scalars and vectors must be among them.
         Products are truncated to the same irreps.
+    maxdim
+        Add the irreps (k, n) with k, n < maxdim that ``irreps`` does not name, in as many channels as the fewest of those it names.
     products
         Channels of the messages and of the Clebsch-Gordan products.
     width
@@ -55,10 +57,11 @@ class CGConfig(EquivariantConfig):
         2 adds messages of second order in u_i - u_j, see :mod:`lorentznet.nn.second_order`.
     design
         ``residual`` layers as above, or the levels of the Lorentz Group Network of 2020, see :mod:`lorentznet.nn.lgn`: ``lgn`` takes
-        ``irreps`` (of one multiplicity), ``layers``, the first number of ``bells`` and ``hodge``, and has no use for the other sizes.
+        ``irreps`` (of one multiplicity), ``layers``, the first number of ``bells`` and ``hodge``, and has no other sizes.
     """
 
     irreps: str = "32x(0,0)+8x(1,1)"
+    maxdim: int | None = None
     products: int = 8
     width: int = 48
     hodge: bool = False
@@ -67,13 +70,25 @@ class CGConfig(EquivariantConfig):
     at_least: ClassVar[Mapping[str, int]] = {**EquivariantConfig.at_least, "products": 1, "width": 1}
 
 
-def sorted_irreps(text: str) -> Irreps:
+def sorted_irreps(text: str, maxdim: int | None = None) -> Irreps:
     """The features' irreps, merged, in the package's order, scalars first.
+
+    Parameters
+    ----------
+    text
+        Irreps with their multiplicities.
+    maxdim
+        Add all real irreps below, see :class:`CGConfig`.
 
     Raises
     ------
     ConfigError
-        If scalars or vectors are missing, or a lone complex irrep (k, n), k != n, is asked for.
+        If scalars or vectors are missing, or an irrep is a lone complex one, (k, n) with k != n, or not below ``maxdim``.
+
+    Examples
+    --------
+    >>> sorted_irreps("8x(0,0)+4x(1,1)", maxdim=3)
+    8x(0,0)+4x(1,1)+4x((2,0)+(0,2))+4x(2,2)
     """
     irreps = Irreps(text).simplify()
     present = [irrep for _, irrep in irreps]
@@ -82,7 +97,16 @@ def sorted_irreps(text: str) -> Irreps:
             raise ConfigError(f"irreps: '{text}' lacks {needed}; the tagger needs scalars (0,0) and vectors (1,1)")
     if not irreps.is_real:
         raise ConfigError(f"irreps: '{text}' has a lone (k,n) with k != n, which is complex; write the pair, e.g. ((2,0)+(0,2))")
-    return irreps
+    if maxdim is None:
+        return irreps
+    below = real_irreps(maxdim)
+    for irrep in present:
+        if irrep not in below:
+            raise ConfigError(
+                f"maxdim: {irrep} of irreps '{text}' is not among those below {maxdim}: {', '.join(map(str, below))}"
+            )
+    fewest = min(irreps.multiplicities)
+    return Irreps([*irreps, *((fewest, irrep) for irrep in below if irrep not in present)]).simplify()
 
 
 class CGNetwork(nn.Module):
@@ -90,7 +114,7 @@ class CGNetwork(nn.Module):
 
     def __init__(self, config: CGConfig, n_references: int, outputs: int) -> None:
         super().__init__()
-        self.irreps = sorted_irreps(config.irreps)
+        self.irreps = sorted_irreps(config.irreps, config.maxdim)
         self.vector_term = [irrep for _, irrep in self.irreps].index(VECTOR)
         self.basis = PairBasis(*config.bells)
         self.features = ParticleScalars(n_references, config.scalars)
@@ -109,7 +133,10 @@ class CGNetwork(nn.Module):
             )
             for _ in range(config.layers)
         )
-        self.readout = make_readout(config, count_irrep_invariants(self.irreps), vectors * (vectors + 3) // 2, vectors, outputs)
+        self.invariants = IrrepInvariants(self.irreps)
+        self.layers_read = config.layers_read
+        of_particle = self.layers_read * self.invariants.count
+        self.readout = make_readout(config, of_particle, vectors * (vectors + 3) // 2, vectors, outputs)
 
     def forward(self, frame: JetFrame, extra: Tensor | None) -> Tensor:
         """Logits, or what the task reads out, shape (jets, outputs); see :func:`~lorentznet.taggers.equivariant.read_out`."""
@@ -120,17 +147,35 @@ class CGNetwork(nn.Module):
         features[self.vector_term] = (1 + self.embed_vectors(scalars)).movedim(-1, 0)[..., None] * vectors
         graph = graph_of(frame)
         basis = self.basis(frame, graph)
+        of_layers = [features]
         for layer in self.layers:
-            features = layer(features, basis, vectors, frame, graph)
-        particles = irrep_invariants(features, self.irreps, frame.time)
-        return read_out(self.readout, particles, features[self.vector_term], frame)
+            of_layers.append(layer(of_layers[-1], basis, vectors, frame, graph))
+        particles = torch.cat([self.invariants(features, frame.time) for features in of_layers[-self.layers_read :]])
+        return read_out(self.readout, particles, of_layers[-1][self.vector_term], frame)
+
+
+_OF_LGN = (
+    "design",
+    "irreps",
+    "maxdim",
+    "layers",
+    "bells",
+    "hodge",
+    "classes",
+    "scalars",
+    "task",
+    "mass",
+    "references",
+    "references_as",
+)
 
 
 def make_network(config: CGConfig, n_references: int, outputs: int) -> nn.Module:
     """The network of a configuration's design."""
     if config.design == "residual":
         return CGNetwork(config, n_references, outputs)
-    irreps = sorted_irreps(config.irreps)
+    refuse_unused(config, "lgn", _OF_LGN)
+    irreps = sorted_irreps(config.irreps, config.maxdim)
     if len(set(irreps.multiplicities)) > 1:
         raise ConfigError(f"irreps: '{config.irreps}' has several multiplicities; design lgn needs one for all irreps")
     if min(config.layers, config.bells[0]) < 1:
@@ -138,9 +183,6 @@ def make_network(config: CGConfig, n_references: int, outputs: int) -> nn.Module
         raise ConfigError(f"design lgn needs at least one layer and one bell (the first number of bells), got {found}")
     if config.task == "momentum":
         raise ConfigError("task: design lgn reads out invariants only, 'momentum' needs design residual; possible: tagging, mass")
-    for name, only in (("graph", "all"), ("edges", "radial"), ("order", 1), ("references_as", "scalars")):
-        if getattr(config, name) != only:
-            raise ConfigError(f"{name}: '{getattr(config, name)}' needs design residual; design lgn has {only}")
     return LGNNetwork(irreps, config.layers, config.bells[0], n_references, config.scalars, outputs, config.hodge)
 
 
@@ -148,7 +190,7 @@ def make_network(config: CGConfig, n_references: int, outputs: int) -> nn.Module
 class CGTagger(EquivariantTagger):
     """Clebsch-Gordan network over the jet's complete graph, or the nearest neighbours of each particle.
 
-    Invariant under O+(1,3) (rotations, boosts, parity), or SO+(1,3) if ``hodge`` is on.
+    Invariant under O+(1,3) (rotations, boosts, parity), or SO+(1,3) if ``hodge`` is on and there are pairs (k,n)+(n,k).
     """
 
     name: ClassVar[str] = "cg"
@@ -190,5 +232,7 @@ class CGTagger(EquivariantTagger):
 
     def __init__(self, config: CGConfig) -> None:
         super().__init__(config)
-        self.architecture = "SO+(1,3)" if config.hodge else "O+(1,3)"
         self.network = make_network(config, self.frame.n_reference_scalars, self.n_outputs)
+        # Without a pair there is nothing for the star to act on, and no product of the other irreps is a pseudotensor.
+        pairs = any(isinstance(irrep, IrrepPair) for _, irrep in sorted_irreps(config.irreps, config.maxdim))
+        self.architecture = "SO+(1,3)" if config.hodge and pairs else "O+(1,3)"

@@ -26,7 +26,7 @@ from lorentznet.nn.invariants import multivector_invariants
 from lorentznet.nn.multivector import Grades
 from lorentznet.nn.radial import PairBasis
 from lorentznet.taggers.base import register
-from lorentznet.taggers.equivariant import EquivariantConfig, EquivariantTagger, make_readout, read_out
+from lorentznet.taggers.equivariant import EquivariantConfig, EquivariantTagger, make_readout, read_out, refuse_unused
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class CliffordConfig(EquivariantConfig):
         all that is learned.
     design
         ``residual`` layers as above, or the published network of 2023, see :mod:`lorentznet.nn.cgenn`: ``cgenn`` takes ``multivectors``,
-        ``scalars_hidden``, ``layers``, ``hidden`` and ``dropout``, and has no use for the other sizes.
+        ``scalars_hidden``, ``layers``, ``hidden`` and ``dropout``, and has no other sizes.
     padded
         ``cgenn`` only: treat padding as published, so that the logits of a jet depend on the longest jet of its batch.
     """
@@ -83,9 +83,9 @@ class CliffordNetwork(nn.Module):
             CliffordLayer(channels, scalars, self.basis.n_functions, config.edge_functions, self.grades, config.path_weights)
             for _ in range(config.layers)
         )
-        self.readout = make_readout(
-            config, scalars + (1 + len(self.grades.kept)) * channels, channels * (channels + 3) // 2, channels, outputs
-        )
+        self.layers_read = config.layers_read
+        of_particle = self.layers_read * (scalars + (1 + len(self.grades.kept)) * channels)
+        self.readout = make_readout(config, of_particle, channels * (channels + 3) // 2, channels, outputs)
 
     def forward(self, frame: JetFrame, extra: Tensor | None) -> Tensor:
         """Logits, or what the task reads out, shape (jets, outputs); see :func:`~lorentznet.taggers.equivariant.read_out`."""
@@ -97,10 +97,15 @@ class CliffordNetwork(nn.Module):
         x = torch.cat((x[:1], grade_one, x[5:]))
         graph = graph_of(frame)
         basis = self.basis(frame, graph)
+        of_layers = [(x, h)]
         for layer in self.layers:
-            x, h = layer(x, h, basis, vectors, frame, graph)
-        particles = torch.cat((h.movedim(-1, 0), multivector_invariants(x, frame.time, self.grades)))
-        return read_out(self.readout, particles, x[1:5].movedim(0, -1), frame)
+            of_layers.append(layer(*of_layers[-1], basis, vectors, frame, graph))
+        rows = [(h.movedim(-1, 0), multivector_invariants(x, frame.time, self.grades)) for x, h in of_layers[-self.layers_read :]]
+        particles = torch.cat([row for pair in rows for row in pair])
+        return read_out(self.readout, particles, of_layers[-1][0][1:5].movedim(0, -1), frame)
+
+
+_OF_CGENN = ("design", "multivectors", "scalars_hidden", "layers", "hidden", "dropout", "classes", "padded")
 
 
 def published_network(config: CliffordConfig) -> CGENN:
@@ -113,6 +118,7 @@ def published_network(config: CliffordConfig) -> CGENN:
             raise ConfigError(
                 f"{name}: '{found}' needs design residual; design cgenn has {possible}, as preset published sets it"
             )
+    refuse_unused(config, "cgenn", (*only, *_OF_CGENN))
     return CGENN(
         config.multivectors, config.scalars_hidden, config.layers, config.hidden, config.dropout, config.classes, config.padded
     )

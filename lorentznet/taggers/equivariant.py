@@ -6,11 +6,12 @@ four-vector that transforms like the jet, such as the momentum of the top quark 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
+from pydantic import BeforeValidator
 from torch import Tensor, nn
 
 from lorentznet.data.batch import JetBatch
@@ -50,6 +51,8 @@ class EquivariantConfig:
         Attention heads of the read-out.
     dropout
         Share of the read-out's hidden units dropped in training.
+    layers_read
+        Of how many layers the invariants are read out: 1 those of the last layer, ``layers + 1`` also those before the first.
     mass, references, references_as, graph, neighbours
         See :class:`~lorentznet.nn.frame.FrameConditioner`.
     edges
@@ -58,7 +61,7 @@ class EquivariantConfig:
     edge_channels
         Number of non-linear functions.
     scalars
-        Number of particle scalars that the data set provides.
+        Number of particle scalars that the data set provides, such as charges. The declared symmetry takes them as invariant.
     task
         What is read out: ``tagging`` logits, ``momentum`` a four-vector in GeV, ``mass`` an invariant mass in GeV. ``classes`` plays
         a part in tagging only.
@@ -77,7 +80,7 @@ class EquivariantConfig:
     heads: int = 2
     dropout: float = 0.0
     mass: Literal["massless", "keep"] = "massless"
-    references: tuple[str, ...] = ()
+    references: Annotated[tuple[str, ...], BeforeValidator(lambda names: (names,) if isinstance(names, str) else names)] = ()
     scalars: int = 0
     task: Task = "tagging"
     references_as: ReferenceUse = "scalars"
@@ -85,17 +88,21 @@ class EquivariantConfig:
     neighbours: int = 16
     edges: Literal["radial", "nonlinear"] = "radial"
     edge_channels: int = 16
+    layers_read: int = 1
     at_least: ClassVar[Mapping[str, int]] = {
         **{"classes": 2, "layers": 0, "pooled": 0, "hidden": 1, "heads": 0, "scalars": 0},
-        **{"neighbours": 1, "edge_channels": 1},
+        **{"neighbours": 1, "edge_channels": 1, "layers_read": 1},
     }
 
     def __post_init__(self) -> None:
         for name, least in self.at_least.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if min(self.bells) < 0:
-            raise ConfigError(f"bells are three numbers of at least 0, got {', '.join(map(str, self.bells))}")
+        if min(self.bells) < 0 or not any(self.bells):
+            found = ", ".join(map(str, self.bells))
+            raise ConfigError(f"bells are three numbers of at least 0, one of them at least 1, got {found}")
+        if self.layers_read > self.layers + 1:
+            raise ConfigError(f"layers_read: {self.layers_read} of {self.layers} layers; at most {self.layers + 1}")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout must be at least 0 and below 1, got {self.dropout}")
         if self.references_as == "particles" and not self.references:
@@ -105,6 +112,16 @@ class EquivariantConfig:
     def edge_functions(self) -> int:
         """Number of non-linear functions of edges, 0 where weights are radial."""
         return self.edge_channels if self.edges == "nonlinear" else 0
+
+
+def refuse_unused(config: EquivariantConfig, design: str, used: Sequence[str]) -> None:
+    """Complain of a setting that a design has no use for and that is not as it comes; :class:`~lorentznet.errors.ConfigError`."""
+    for setting in fields(config):
+        found = getattr(config, setting.name)
+        if setting.name not in used and found != setting.default:
+            raise ConfigError(
+                f"{setting.name}: design {design} has no use for it, got {found}; leave it out or take design residual"
+            )
 
 
 class EquivariantTagger(Tagger):
@@ -163,7 +180,10 @@ class EquivariantTagger(Tagger):
 
     @property
     def symmetry(self) -> Subgroup:
-        """The architecture's group, met with what leaves the reference vectors unchanged (beams up to a scale)."""
+        """The architecture's group, met with what leaves the reference vectors unchanged (beams up to a scale).
+
+        Of particle scalars it is taken that they do not change: true of a charge, not of a displacement.
+        """
         group = Subgroup.of(self.architecture)
         if "beams" in self.frame.references:
             group = group.meet(Subgroup.stabiliser([[1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, -1.0]], rays=True))

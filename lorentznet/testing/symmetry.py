@@ -18,7 +18,7 @@ from lorentznet.testing.transforms import RAPIDITY, stacked, strong_transforms
 TOLERANCE = 1e-8
 """Bound on the change of a float64 logit under strong Lorentz transforms, in units of the logits' spread."""
 
-EXACT = 1e-9
+EXACT = 1e-12
 """The same where only the order of sums changes."""
 
 PHYSICAL = "O+(1,3)"

@@ -76,7 +76,7 @@ class TaggerModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and the course of the learning rate by step."""
-        optimizer = make_optimizer(self.tagger, self.settings)
+        optimizer = make_optimizer(self.tagger, self.settings, "mixed" in self.trainer.precision)
         # not trainer.estimated_stepping_batches: that would make the batches before a checkpoint has restored the step
         steps = self.trainer.datamodule.steps_per_epoch * (self.trainer.max_epochs or 1)
         schedule = LambdaLR(

@@ -11,12 +11,12 @@ from lorentznet.train.config import OptimizerSettings
 from lorentznet.train.soap import SOAP
 
 
-def make_optimizer(module: nn.Module, settings: OptimizerSettings) -> Optimizer:
-    """AdamW or SOAP with weight decay on matrices only."""
+def make_optimizer(module: nn.Module, settings: OptimizerSettings, mixed: bool = False) -> Optimizer:
+    """AdamW or SOAP with weight decay on matrices only; ``mixed``: for mixed precision, in which fused steps do not go with clipping."""
     if settings.name == "soap":
         groups = parameter_groups(module, settings.weight_decay, largest=0)  # gains of several kinds make no matrix
         return SOAP(groups, lr=settings.lr, betas=settings.betas)
-    return AdamW(parameter_groups(module, settings.weight_decay), lr=settings.lr, betas=settings.betas, fused=True)
+    return AdamW(parameter_groups(module, settings.weight_decay), lr=settings.lr, betas=settings.betas, fused=not mixed)
 
 
 def parameter_groups(module: nn.Module, weight_decay: float, **of_others: Any) -> list[dict[str, Any]]:

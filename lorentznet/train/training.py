@@ -196,6 +196,9 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
         headline = OBJECTIVES[tagger.task].headline
         record.describe = lambda rows, best, finished: {**about, **_course(rows, best, headline, finished)}
         console.say(f"{tagger.name}: {tagger.n_parameters} parameters, symmetry {tagger.symmetry}, on {about['device']}")
+        if config.data.mirror and train.scalars is not None:
+            names = ", ".join(train.card.scalars) if train.card is not None else f"{train.scalars.shape[1]} of them"
+            console.say(f"data.mirror: the scalars of particles ({names}) are those of the jet itself in its mirror image too")
         if teachers:
             learned = config.distillation
             train.soft_labels = soft_labels(teachers, train, learned.share, config.data.mirror, device, console, learned.cache)

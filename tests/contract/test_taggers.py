@@ -13,12 +13,13 @@ from lorentznet.testing import (
     check_permutation,
     check_precision,
     check_symmetry,
+    check_symmetry_is_maximal,
     check_tagger,
     toy_jets,
 )
 
 LARGEST = 60_000
-"""Presets with more parameters are left to their own benchmarks."""
+"""Presets with more parameters are asked for less, on fewer jets."""
 
 
 def variants() -> list:
@@ -35,6 +36,25 @@ def variants() -> list:
                 label = "-".join([name, preset or "default", *changes.get("references", ())])
                 found.append(pytest.param(tagger, id=label))
     return found
+
+
+def presets_with_references() -> list:
+    """All presets that do not choose their references themselves, with all references; and a star with nothing to act on."""
+    found = [
+        (name, preset, {"references": ("beams", "time")})
+        for name in ("cg", "clifford")
+        for preset, settings in taggers.tagger_class(name).presets.items()
+        if "references" not in settings
+    ]
+    found += [("cg", "tiny", {"hodge": True}), ("cg", "tiny", {"hodge": True, "irreps": "6x(0,0)+4x(1,1)+2x(2,2)"})]
+    return [pytest.param(*words, id="-".join([*words[:2], *words[2]])) for words in found]
+
+
+@pytest.mark.parametrize(("name", "preset", "changes"), presets_with_references())
+def test_presets_keep_the_symmetry_that_they_declare(name: str, preset: str, changes: dict) -> None:
+    tagger, jets = taggers.create(name, preset, seed=4, **changes), toy_jets(6, seed=3, particles=14)
+    for clause in (check_symmetry, check_symmetry_is_maximal, check_permutation, check_padding, check_alone, check_precision):
+        clause(tagger, jets)
 
 
 def test_the_two_taggers_are_among_them() -> None:

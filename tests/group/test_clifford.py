@@ -244,6 +244,14 @@ def test_other_signatures_are_acted_on_too(algebra):
     assert torch.linalg.det(algebra.grade_matrix(element, algebra.n)).item() == pytest.approx(-1.0)
 
 
+def test_many_transforms_act_at_once():
+    both = torch.stack([LorentzTransform.random(generator=torch.Generator().manual_seed(seed)).matrix for seed in range(3)])
+    together = SPACETIME.matrix(both)
+    assert together.shape == (3, 16, 16)
+    for found, matrix in zip(together, both, strict=True):
+        torch.testing.assert_close(found, SPACETIME.matrix(matrix), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("k", range(5))
 def test_compound_matrices(k):
     a, b = torch.randn(2, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(k))
@@ -336,6 +344,15 @@ def test_law_of_multivectors():
         (lambda: CliffordAlgebra(0, 0), r"1 <= p \+ q"),
         (lambda: SPACETIME.blade("e4"), "available: 1, e0"),
         (lambda: CliffordAlgebra(3, 0).act(LorentzTransform.parity(), torch.zeros(8)), "3 x 3"),
+        (
+            lambda: CliffordAlgebra(4, 0).act(LorentzTransform.boost([0, 0, 1.5]), torch.zeros(16)),
+            r"metric \(\+1, \+1, \+1, \+1\)",
+        ),
+        (lambda: SPACETIME.grade_matrix(2 * torch.eye(4), 3), r"does not keep the metric .* of Cl\(1,3\)"),
+        (lambda: SPACETIME.act(LorentzTransform.parity(), torch.zeros(4)), r"16 components on the last axis; got shape \(4,\)"),
+        (lambda: SPACETIME.product(torch.zeros(16), torch.zeros(2, 5)), r"got shape \(2, 5\)"),
+        (lambda: SPACETIME.embed(torch.zeros(3, 1), 1), r"grade 1 of Cl\(1,3\) has 4 components; got shape \(3, 1\)"),
+        (lambda: SPACETIME.embed(torch.zeros(1), 5), "grades 0 to 4; got 5"),
         (lambda: CliffordAlgebra(3, 1).grade_to_irrep(2), r"CliffordAlgebra\(1, 3\)"),
     ],
 )

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from lorentznet import taggers
-from lorentznet.errors import CheckpointError
+from lorentznet.errors import CheckpointError, ConfigError
 from lorentznet.nn import cgenn
 from lorentznet.nn.cgenn import CGENN, CGENNMessage, WeightedBatchNorm
 from lorentznet.nn.cgenn_frame import BeamParticles
@@ -183,3 +183,8 @@ def test_weights_that_do_not_fit_are_refused_and_change_nothing():
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert any(".algebra." in name for name in state)
     load_published(network, state)
+    tagger = taggers.create("clifford", "published", seed=1)
+    load_published(tagger, {"model": state, "epoch": 3})
+    assert torch.equal(tagger.network.embed_scalars.weight, network.embed_scalars.weight)
+    with pytest.raises(ConfigError, match=r"for taggers.create\('clifford', 'published'\), not for a CliffordNetwork"):
+        load_published(taggers.create("clifford", "tiny"), state)

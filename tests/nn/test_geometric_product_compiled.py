@@ -9,7 +9,9 @@ import pytest
 import torch
 from product_cases import F32, FEW, PER_CHANNEL, UNWEIGHTED, WEIGHTS, arguments, evaluated, random, relative
 
+from lorentznet import taggers
 from lorentznet.nn.geometric_product import ALL, geometric_product, vector_product
+from lorentznet.testing import toy_jets
 
 
 class Layer(torch.nn.Module):
@@ -45,6 +47,21 @@ def fresh_compiler():
 def test_a_compiled_network_has_no_graph_break(fresh_compiler):
     layer = Layer("eager")
     compare_compiled(torch.compile(layer, backend="aot_eager", fullgraph=True, dynamic=True), layer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cg", "clifford"])
+def test_networks_of_the_taggers_have_no_graph_break(name, fresh_compiler):
+    tagger = taggers.create(name, "tiny", seed=0, references=("beams", "time")).double()
+    compiled = torch.compile(tagger.network, backend="aot_eager", fullgraph=True, dynamic=True)
+    for jets in (toy_jets(3, seed=1), toy_jets(5, seed=2)):
+        frame = tagger.frame(jets, torch.float64)
+        results = [
+            (value, torch.autograd.grad(value.square().mean(), [*tagger.network.parameters()], allow_unused=True))
+            for value in (network(frame, None) for network in (compiled, tagger.network))
+        ]
+        found, expected = ([value.detach(), *(g for g in gradients if g is not None)] for value, gradients in results)
+        assert max(relative(found, expected)) < 1e-10
 
 
 @pytest.mark.parametrize("kind", WEIGHTS)

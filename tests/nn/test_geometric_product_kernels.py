@@ -167,6 +167,41 @@ def test_autocast_and_reduced_precision_leave_it_alone(kind, kernel, reduced_pre
     assert [torch.backends.cuda.matmul.fp32_precision, torch.backends.mkldnn.matmul.fp32_precision] == reduced_precision
 
 
+@pytest.mark.parametrize("kind", WEIGHTS)
+def test_matrix_products_of_kernels_ask_for_full_precision(kind, reduced_precision, monkeypatch):
+    """Whether this machine has a lower precision or not."""
+    asked = []
+
+    def watched(function):
+        def call(*arguments, **options):
+            asked.append((torch.backends.cuda.matmul.fp32_precision, torch.backends.mkldnn.matmul.fp32_precision))
+            return function(*arguments, **options)
+
+        return call
+
+    for owner, name in ((torch, "einsum"), (torch.Tensor, "__matmul__"), (torch.Tensor, "__rmatmul__")):
+        monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+    inputs, gradient = arguments(kind, 60)
+    for kernel in ("dense", "eager"):
+        evaluated(inputs, gradient, F32, kernel)
+    assert asked
+    assert set(asked) == {("ieee", "ieee")}
+
+
+def test_full_precision_leaves_an_inherited_precision_inherited():
+    before = torch.backends.fp32_precision
+    matmul = torch.backends.cuda.matmul
+    try:
+        torch.backends.fp32_precision = "tf32"
+        with full_precision():
+            assert matmul.fp32_precision == "ieee"
+        assert matmul.fp32_precision == "tf32"
+        torch.backends.fp32_precision = "ieee"
+        assert matmul.fp32_precision == "ieee"
+    finally:
+        torch.backends.fp32_precision = before
+
+
 def test_low_precision_arguments_are_multiplied_in_float32():
     (x, y, weights), _ = arguments(PER_CHANNEL, 5)
     assert geometric_product(x.bfloat16(), y.half(), weights=weights.bfloat16()).dtype == F32
@@ -200,6 +235,9 @@ def test_one_product_of_two_multivectors():
         ({"weights": random(3, 34)}, r"3 channels and 35 grade paths .* got \(3, 34\)"),
         ({"weights": random(2, 35)}, r"got \(2, 35\)"),
         ({"weights": random(35)}, r"got \(35,\)"),
+        ({"blades": (0, 1)}, "blades 0, 1 are not those of whole grades"),
+        ({"blades": [0, 0]}, "blades 0, 0 are not those of whole grades, each once"),
+        ({"blades": (0, 16)}, "blades 0, 16 are not"),
         ({"weights": random(2, 3, 35), "kernel": "compiled"}, r"no fully connected weights.* possible: auto, dense, eager"),
         ({"blades": (0, 1, 2, 3, 4)}, "expected 5 and 5 components"),
     ],

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from lorentznet import taggers
+from lorentznet.data.batch import JetBatch
 from lorentznet.errors import ConfigError
 from lorentznet.group.subgroup import Subgroup
 from lorentznet.taggers.equivariant import EquivariantTagger
-from lorentznet.testing import toy_jets
+from lorentznet.testing import check_tagger, toy_jets
 
 EQUIVARIANT = [name for name in taggers.names() if issubclass(taggers.tagger_class(name), EquivariantTagger)]
 """Taggers with the front end of the rest frame; the others work in the coordinates of a detector."""
@@ -90,6 +91,7 @@ def test_symmetry_follows_from_architecture_and_references():
 
     assert symmetry() == Subgroup.of("O+(1,3)")
     assert symmetry(hodge=True) == Subgroup.of("SO+(1,3)")
+    assert symmetry(hodge=True, irreps="4x(0,0)+4x(1,1)+4x(2,2)") == Subgroup.of("O+(1,3)")  # nothing for the star to act on
     beams, time, both = symmetry(references=["beams"]), symmetry(references=["time"]), symmetry(references=["beams", "time"])
     assert both == beams.meet(time)
     assert both <= beams <= symmetry()
@@ -102,6 +104,68 @@ def test_irreps_beyond_the_default_work_through_the_same_layers():
         "cg", irreps="4x(0,0)+2x(1,1)+1x((2,0)+(0,2))+1x(2,2)+1x((3,1)+(1,3))+1x(3,3)", products=1, layers=1
     ).double()
     assert tagger(toy_jets(2, seed=1)).shape == (2, 1)
+
+
+def test_maxdim_adds_the_irreps_below_it():
+    def irreps(**changes):
+        return str(taggers.create("cg", layers=1, products=1, **changes).network.irreps)
+
+    assert irreps(irreps="4x(0,0)+2x(1,1)", maxdim=3) == "4x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)"
+    assert irreps(irreps="4x(0,0)+3x(1,1)+1x(2,2)", maxdim=4) == "4x(0,0)+3x(1,1)+1x((2,0)+(0,2))+1x(2,2)+1x((3,1)+(1,3))+1x(3,3)"
+    assert irreps(irreps="4x(0,0)+2x(1,1)", maxdim=2) == "4x(0,0)+2x(1,1)"
+    with pytest.raises(ConfigError, match=r"maxdim: \(2,2\) of irreps .* is not among those below 2: \(0,0\), \(1,1\)"):
+        irreps(irreps="4x(0,0)+2x(1,1)+1x(2,2)", maxdim=2)
+
+
+@pytest.mark.parametrize("name", EQUIVARIANT)
+def test_invariants_of_several_layers_are_read(name):
+    last, both, every = (taggers.create(name, "tiny", seed=1, layers_read=number, pooled=0).double() for number in (1, 2, 3))
+    assert last.n_parameters < both.n_parameters < every.n_parameters
+    check_tagger(every.float())
+    with pytest.raises(ConfigError, match="layers_read: 4 of 2 layers; at most 3"):
+        taggers.create(name, "tiny", layers_read=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "preset", "changes", "words"),
+    [
+        ("cg", "lgn", {"dropout": 0.1}, "dropout: design lgn has no use for it, got 0.1"),
+        ("cg", "lgn", {"graph": "knn-angle"}, "graph: design lgn has no use for it, got knn-angle"),
+        ("cg", "lgn", {"order": 2}, "order: design lgn has no use for it, got 2"),
+        ("clifford", "published", {"heads": 4}, "heads: design cgenn has no use for it, got 4"),
+        ("clifford", "published", {"bells": (1, 0, 0)}, r"bells: design cgenn has no use for it, got \(1, 0, 0\)"),
+        ("cg", "tiny", {"bells": (0, 0, 0)}, "one of them at least 1, got 0, 0, 0"),
+    ],
+)
+def test_settings_without_use_are_refused(name, preset, changes, words):
+    with pytest.raises(ConfigError, match=words):
+        taggers.create(name, preset, **changes)
+
+
+def test_the_network_of_2020_takes_beams_as_particles():
+    tagger = taggers.create("cg", "lgn", seed=0, references="beams", references_as="particles")
+    assert tagger.config.references == ("beams",)
+    check_tagger(tagger)
+
+
+@pytest.mark.parametrize("name", EQUIVARIANT)
+def test_a_batch_with_the_references_of_another_tagger_is_refused(name):
+    beams, both = (taggers.create(name, "tiny", references=references) for references in (["beams"], ["beams", "time"]))
+    with pytest.raises(ConfigError, match=r"carries 2 reference vectors, the tagger reads 3 \(beams, time\)"):
+        both(beams.with_references(toy_jets(2, seed=1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [("cg", "tiny"), ("cg", "lgn"), ("clifford", "tiny"), ("clifford", "published"), ("part", "tiny"), ("pfn", "tiny")],
+)
+def test_batches_of_nothing(name, preset):
+    """Jets without particles; and no jets at all, which the published network needs not know."""
+    tagger = taggers.create(name, preset, seed=0).eval()
+    for counts in ([0, 0], [])[: 1 if preset == "published" else 2]:
+        logits = tagger(JetBatch.from_arrays(torch.zeros(0, 4, dtype=torch.float64), counts))
+        assert logits.shape == (len(counts), 1)
+        assert torch.isfinite(logits).all()
 
 
 def test_particle_scalars_are_read_or_missed_with_a_message():

@@ -28,8 +28,9 @@ def jets(toys, tmp_path):
     return toys.write(tmp_path / "jetclass.root", branches, card)
 
 
-def test_from_jets_to_metrics(jets, tmp_path):
-    run, scores, out = tmp_path / "cg", tmp_path / "scores.root", tmp_path / "evaluation"
+@pytest.mark.parametrize("name", ["cg", "clifford"])
+def test_from_jets_to_metrics(name, jets, tmp_path):
+    run, scores, out = tmp_path / name, tmp_path / "scores.root", tmp_path / "evaluation"
     data = ["--data.train", f"{jets}#train", "--data.val", f"{jets}#val", "--data.batch_size", "20"]
     options = [
         "--tagger.preset",
@@ -43,7 +44,7 @@ def test_from_jets_to_metrics(jets, tmp_path):
         "--trainer.threads",
         "1",
     ]
-    assert main(["train", "--config", "quickstart-cg", *data, *options, "--out", str(run), "--quiet"]) == 0
+    assert main(["train", "--config", f"quickstart-{name}", *data, *options, "--out", str(run), "--quiet"]) == 0
     course = np.genfromtxt(run / "metrics.csv", delimiter=",", names=True)["train_loss"]
     assert course[-1] < course[0]
     tagger = ln.load(run)
@@ -52,6 +53,6 @@ def test_from_jets_to_metrics(jets, tmp_path):
     assert main(["predict", str(run), f"{jets}#test", "--out", str(scores), "--quiet"]) == 0
     assert ScoreTable.read(scores).logits.shape == (35, 7)
     assert main(["evaluate", str(scores), "--out", str(out), "--quiet"]) == 0
-    numbers = json.loads((out / "metrics.json").read_text())["taggers"]["cg"]
+    numbers = json.loads((out / "metrics.json").read_text())["taggers"][name]
     assert set(numbers["classes"]) == set(CLASSES[1:])
     assert set(numbers["jets"]) == set(CLASSES)

@@ -187,6 +187,26 @@ def test_taggers_of_the_package_learn(comparing, name, toys, tmp_path):
     assert comparing.rows(tmp_path / "run")[-1]["val_auc"] > 0.8
 
 
+@pytest.mark.parametrize("precision", ["bf16-mixed", "64-true"])
+@pytest.mark.parametrize("optimizer", ["adamw", "soap"])
+def test_other_precisions_with_clipping(comparing, make_config, optimizer, precision, tmp_path):
+    fit(make_config(trainer__precision=precision, optimizer__name=optimizer, optimizer__clip=1.0), tmp_path / "run")
+    assert comparing.rows(tmp_path / "run")[-1]["val_auc"] > 0.6
+
+
+def test_scalars_of_mirrored_jets_are_spoken_of(make_config, toys, listening, tmp_path):
+    lines = []
+    jets = toys.write(tmp_path / "jets.root", toys.branches(60, seed=1), toys.card(scalars=["part_energy"]))
+    words = {"data__train": f"{jets}#0:40", "data__val": f"{jets}#40:60"}
+    for mirror in (True, False):
+        fit(make_config(**words, data__mirror=mirror, trainer__epochs=1), tmp_path / str(mirror), console=listening(lines.append))
+        assert (
+            any("data.mirror: the scalars of particles (part_energy) are those of the jet itself" in line for line in lines)
+            == mirror
+        )
+        lines.clear()
+
+
 @pytest.mark.slow
 def test_compiled(comparing, make_config, trained, tmp_path):
     fit(make_config(trainer__compile=True, tagger__options={"dropout": 0.0}), tmp_path / "compiled")

@@ -31,9 +31,13 @@ def clifford_parts(network: CliffordNetwork) -> list[Part]:
     scalars = int(network.embed_scalars.out_features)
     layers = range(len(network.layers))
     grades = network.grades
-    rows = {"scalars": list(range(scalars))}
-    for number, name in enumerate(["grade 0", "v.u", *(f"{GRADES[grade]}.{GRADES[grade]}" for grade in grades.kept[1:])]):
-        rows[name] = list(range(scalars + number * channels, scalars + (number + 1) * channels))
+    rows: dict[str, list[int]] = {}
+    start = 0
+    squares = [f"{GRADES[grade]}.{GRADES[grade]}" for grade in grades.kept[1:]]
+    for _ in range(network.layers_read):
+        for name, size in (("scalars", scalars), *((name, channels) for name in ("grade 0", "v.u", *squares))):
+            rows.setdefault(name, []).extend(range(start, start + size))
+            start += size
     return [
         *(part for number in layers for part in _layer_paths(channels, number, grades)),
         *(_grade(layers, grade, index) for grade, index in zip(grades.kept, _components(grades), strict=True)),

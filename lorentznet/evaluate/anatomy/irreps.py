@@ -56,7 +56,10 @@ def cg_parts(network: CGNetwork) -> list[Part]:
     """Paths of each layer, irreps, invariants; see the module."""
     paths = [part for number, layer in enumerate(network.layers) for part in _layer_paths(layer, number)]
     whole = [_irrep(network, irrep) for irrep in network.irreps.irreps]
-    rows = _invariant_rows(network.irreps)
+    rows: dict[str, list[int]] = {}
+    for layer in range(network.layers_read):
+        for name, found in _invariant_rows(network.irreps, layer * network.invariants.count).items():
+            rows.setdefault(name, []).extend(found)
     vectors = network.irreps.count(VECTOR)
     return [
         *paths,
@@ -119,7 +122,7 @@ def _irrep(network: CGNetwork, irrep: AnyIrrep) -> Part:
 
 
 def _invariant_rows(irreps: Irreps, start: int = 0) -> dict[str, list[int]]:
-    """Rows of :func:`~lorentznet.nn.invariants.irrep_invariants` by name, from a first row on."""
+    """Rows of :class:`~lorentznet.nn.invariants.IrrepInvariants` by name, from a first row on."""
     rows: dict[str, list[int]] = {}
     for mult, irrep in irreps:
         letter = symbol(irrep)
