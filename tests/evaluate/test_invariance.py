@@ -296,7 +296,7 @@ def test_jets_are_drawn_from_all_over_the_files(jet_file) -> None:
         draw(jet_file, jets=0)
 
 
-def test_bfloat16_flips_decisions_that_the_rest_frame_keeps(tmp_path) -> None:
+def test_bfloat16_changes_less_in_the_rest_frame(tmp_path) -> None:
     tagger = taggers.create("cg", "tiny", seed=1)
     result = scan(tagger, toy_jets(24), gammas=(10.0,), transformations=("boost",), dtypes=("bfloat16",), parts=())
     curves = result.taggers["cg"].curves
