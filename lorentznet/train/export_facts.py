@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lorentznet import __version__
-from lorentznet.config import build, read_yaml
+from lorentznet.config import build, plain, read_yaml
 from lorentznet.errors import CheckpointError, ConfigError, DataError, nearest
+from lorentznet.taggers import tagger_class
 from lorentznet.train.checkpoint import BEST, CONFIG, load_run_info
 from lorentznet.train.config import TrainConfig, differences
 from lorentznet.train.provenance import card_facts
@@ -163,9 +164,11 @@ def _check_same_training(measured: Mapping[str, Any], info: Mapping[str, Any], r
     if "auc" not in measured:
         raise DataError(f"{where} has no AUC; only taggers are exported")
     scored = measured.get("provenance", {}).get("tagger", {})
+    # a setting that one of both does not have, as an older version wrote it, has its default
+    unset = plain(tagger_class(info["tagger"]["name"]).Config())
     for key, known in (("seed", info["seed"]), ("config", info["tagger"]["config"])):
         found = scored.get(key, measured.get(key, known))
-        if found != known:
+        if (found != known) if key == "seed" else ({**unset, **found} != {**unset, **known}):
             said = f"the seed {found}" if key == "seed" else "other settings"
             raise DataError(f"{where} has {said}, the training to be exported is {run} (seed {info['seed']}); evaluate that one")
 

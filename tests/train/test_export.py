@@ -103,7 +103,7 @@ def test_what_was_learned_from_others(study):
     facts = pretrained.facts("w", study.export(study.run).parent)
     named = ["tiny/seed1/best.ckpt", "seed2.ckpt", "clifford-tiny"]
     assert [teacher["source"] for teacher in facts["training"]["teachers"]] == named
-    assert facts["training"]["config"]["distillation"] == {"teachers": named, "share": 0.75}
+    assert facts["training"]["config"]["distillation"] == {"teachers": named, "share": 0.75, "cache": None}
     said = " ".join(model_card.render(facts).split())
     assert "the mean of what 3 taggers (2 `cg` of 4,946 parameters and 1 `clifford` of 4,991 parameters) said of the" in said
     assert "training jets in place of 75 % of the labels; the time of training those is not in this" in said
@@ -140,6 +140,14 @@ def test_results_of_another_tagger(study):
     change(study.evaluation / "metrics.json", taggers__cg__provenance__tagger__config__hidden=3)
     refused(study, DataError, "other settings")
     refused(study, DataError, "no tagger 'gc'; did you mean 'cg'", tagger="gc")
+
+
+def test_results_from_before_a_setting_existed(study):
+    path = study.evaluation / "metrics.json"
+    metrics = json.loads(path.read_text())
+    assert metrics["taggers"]["cg"]["provenance"]["tagger"]["config"].pop("layers_read") == 1
+    path.write_text(json.dumps(metrics))
+    assert study.export(study.run).exists()
 
 
 def test_several_taggers_in_one_evaluation(study):
