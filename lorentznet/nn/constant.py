@@ -28,9 +28,8 @@ class Constant:
         """The constant in the dtype and on the device of ``x``: an ordinary tensor, even if first wanted under inference mode."""
         key = (x.dtype, x.device)
         if key not in self._cast:
-            scoring = (
-                not torch.compiler.is_compiling() and torch.is_inference_mode_enabled()
-            )  # a compiler cannot ask for the mode
+            # a compiler cannot ask for the mode
+            scoring = not torch.compiler.is_compiling() and torch.is_inference_mode_enabled()
             with torch.inference_mode(False) if scoring else nullcontext():
                 self._cast[key] = self.value.to(dtype=x.dtype, device=x.device)
         return self._cast[key]

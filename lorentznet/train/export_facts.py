@@ -243,9 +243,10 @@ def _training(run: Path, info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _beside(source: str, run: Path) -> str:
-    """The place of a teacher below the folder that holds it and the training; its last name only if there is no such folder."""
-    if len(Path(source).parts) == 1:
-        return source  # here, or the name of pretrained weights
+    """A teacher as it was named, from where the training was started; if by a whole path, its place below the folder that holds it and
+    the training, or its last name only if there is no such folder."""
+    if not Path(source).is_absolute() and ".." not in Path(source).parts:
+        return source  # or the name of pretrained weights
     path, own = Path(source).resolve(), run.resolve()
     shared = Path(os.path.commonpath((path, own)))
     return str(path.relative_to(shared)) if shared != Path(shared.root) else path.name

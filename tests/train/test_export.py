@@ -90,8 +90,8 @@ def test_the_best_seed_by_validation(study):
 
 def test_what_was_learned_from_others(study):
     folder = study.run.resolve().parent
-    sources = [str(folder / "tiny" / "seed1" / "best.ckpt"), "/elsewhere/seed2.ckpt", "clifford-tiny"]
-    sizes = [("cg", 4946), ("cg", 4946), ("clifford", 4991)]
+    sources = [str(folder / "tiny" / "seed1" / "best.ckpt"), "/elsewhere/seed2.ckpt", "runs/a/seed3.ckpt", "clifford-tiny"]
+    sizes = [("cg", 4946), ("cg", 4946), ("cg", 4946), ("clifford", 4991)]
     known = [
         {"source": source, "tagger": name, "parameters": size, "digest": "0"}
         for source, (name, size) in zip(sources, sizes, strict=True)
@@ -101,11 +101,11 @@ def test_what_was_learned_from_others(study):
     config["distillation"] = {"teachers": sources, "share": 0.75}
     (study.run / "config.yaml").write_text(yaml.safe_dump(config))
     facts = pretrained.facts("w", study.export(study.run).parent)
-    named = ["tiny/seed1/best.ckpt", "seed2.ckpt", "clifford-tiny"]
+    named = ["tiny/seed1/best.ckpt", "seed2.ckpt", "runs/a/seed3.ckpt", "clifford-tiny"]
     assert [teacher["source"] for teacher in facts["training"]["teachers"]] == named
     assert facts["training"]["config"]["distillation"] == {"teachers": named, "share": 0.75, "cache": None}
     said = " ".join(model_card.render(facts).split())
-    assert "the mean of what 3 taggers (2 `cg` of 4,946 parameters and 1 `clifford` of 4,991 parameters) said of the" in said
+    assert "the mean of what 4 taggers (3 `cg` of 4,946 parameters and 1 `clifford` of 4,991 parameters) said of the" in said
     assert "training jets in place of 75 % of the labels; the time of training those is not in this" in said
 
 
