@@ -145,7 +145,8 @@ def _difference(item: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     area = found["auc_difference"]
     return [
         f"`{item['entry']}` against `{found['baseline']}`",
-        f"{area['value']:+.5f} ± {area['test_error']:.5f} (test jets) ± {area['seed_error']:.5f} (seeds)",
+        f"{area['value']:+.5f} ± {area['test_error']:.5f} (test jets)"
+        + (f" ± {area['seed_error']:.5f} (seeds)" if area["seed_error"] is not None else ", seeds unknown"),
         *(_estimate(found[key.replace("rejection", "rejection_ratio")], survivors=False) for key in _REJECTIONS),
     ]
 

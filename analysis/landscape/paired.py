@@ -41,13 +41,15 @@ def rejections(signal: Bools, scores: Sequence[Floats], efficiencies: Sequence[f
 
 
 def compare(signal: Bools, scores: Sequence[Floats], others: Sequence[Floats], efficiencies: Sequence[float]) -> dict[str, Any]:
-    """Difference of the areas, and ratio of the background rejections with its central 68 % interval."""
+    """Difference of the areas, its error from the test jets and (where both have several) from the seeds, and ratio of the background
+    rejections with its central 68 % interval."""
     difference, error = area(signal, scores, others)
     areas = [np.array([area(signal, [z])[0] for z in found]) for found in (scores, others)]
-    spread = sum(values.var(ddof=1) / len(values) for values in areas if len(values) > 1)
+    known = all(len(values) > 1 for values in areas)  # one training says nothing of what another would have given
+    spread = float(np.sqrt(sum(values.var(ddof=1) / len(values) for values in areas))) if known else None
     ratios = rejections(signal, scores, efficiencies) / rejections(signal, others, efficiencies)
     return {
-        "auc_difference": {"value": difference, "test_error": error, "seed_error": float(np.sqrt(spread))},
+        "auc_difference": {"value": difference, "test_error": error, "seed_error": spread},
         **{
             f"rejection_ratio_{efficiency:g}": dict(
                 zip(("value", "low", "high"), (float(x) for x in (ratio[0], *np.quantile(ratio[1:], QUANTILES))), strict=True)
