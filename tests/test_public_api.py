@@ -23,7 +23,7 @@ ROOMS = {
         CGMessage CliffordMessage CovariantReadout DenseGraph EdgeFunctions EdgeSum EquivariantModule FrameConditioner
         InvariantGate InvariantReadout IrrepMixing JetFrame JetPool MultivectorMixing MultivectorNorm PairBasis ParticleScalars
         RadialWeights RestFrameNorm ScalarGate SecondOrderMessage SelfProduct SparseGraph VectorProduct collected_layers
-        geometric_product vector_product
+        geometric_product load_published vector_product
     """,
     "taggers": "Tagger cg clifford create describe names part pfn register tagger_class",
     "train": "Prediction TrainConfig fit load load_config load_run_info predict save",

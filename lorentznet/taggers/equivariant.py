@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import BeforeValidator
 from torch import Tensor, nn
 
 from lorentznet.data.batch import JetBatch
@@ -80,7 +79,7 @@ class EquivariantConfig:
     heads: int = 2
     dropout: float = 0.0
     mass: Literal["massless", "keep"] = "massless"
-    references: Annotated[tuple[str, ...], BeforeValidator(lambda names: (names,) if isinstance(names, str) else names)] = ()
+    references: str | tuple[str, ...] = ()
     scalars: int = 0
     task: Task = "tagging"
     references_as: ReferenceUse = "scalars"
@@ -95,6 +94,8 @@ class EquivariantConfig:
     }
 
     def __post_init__(self) -> None:
+        if isinstance(self.references, str):
+            object.__setattr__(self, "references", (self.references,))
         for name, least in self.at_least.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")

@@ -214,8 +214,8 @@ def test_a_network_on_all_edges_is_the_network_on_all_pairs(name, references_as,
         ({"graph": "knn-dr"}, "knn-deltar"),
         ({"neighbours": 0}, "neighbours must be at least 1, got 0"),
         ({"edges": "linear"}, "radial"),
-        ({"design": "lgn", "graph": "knn-angle"}, "graph: 'knn-angle' needs design residual; design lgn has all"),
-        ({"design": "lgn", "order": 2}, "order: '2' needs design residual"),
+        ({"design": "lgn", "graph": "knn-angle"}, "graph: design lgn has no use for it, got knn-angle; leave it out"),
+        ({"design": "lgn", "order": 2}, "order: design lgn has no use for it, got 2"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_in_one_line(settings, words):
