@@ -50,18 +50,13 @@ def test_a_compiled_network_has_no_graph_break(fresh_compiler):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # by dynamo itself
 @pytest.mark.parametrize("name", ["cg", "clifford"])
 def test_networks_of_the_taggers_have_no_graph_break(name, fresh_compiler):
     tagger = taggers.create(name, "tiny", seed=0, references=("beams", "time")).double()
-    compiled = torch.compile(tagger.network, backend="aot_eager", fullgraph=True, dynamic=True)
-    for jets in (toy_jets(3, seed=1), toy_jets(5, seed=2)):
-        frame = tagger.frame(jets, torch.float64)
-        results = [
-            (value, torch.autograd.grad(value.square().mean(), [*tagger.network.parameters()], allow_unused=True))
-            for value in (network(frame, None) for network in (compiled, tagger.network))
-        ]
-        found, expected = ([value.detach(), *(g for g in gradients if g is not None)] for value, gradients in results)
-        assert max(relative(found, expected)) < 1e-10
+    frame = tagger.frame(toy_jets(3, seed=1), torch.float64)
+    compiled = torch.compile(tagger.network, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(frame, None), tagger.network(frame, None), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("kind", WEIGHTS)

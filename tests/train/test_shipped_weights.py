@@ -62,7 +62,7 @@ def test_invariant(name, sample):
         assert double[gamma].rms < 3 * floor.rms < 1e-6
         assert half[gamma].flips == 0
     assert max(single.values(), key=lambda change: change.rms).rms < 3 * min(single.values(), key=lambda change: change.rms).rms
-    assert scanned.curves["bfloat16", "lab"]["boost"]["1000"].rms > 0.3
+    assert scanned.curves["bfloat16", "lab"]["boost"]["1000"].rms > 0.1
 
 
 def test_size():
