@@ -134,19 +134,22 @@ def soft_labels(
         If a teacher's logit is not finite or a file of the cache cannot be used.
     """
     mean = torch.zeros(len(jets), len(jets.classes), dtype=torch.float64)
+    of_jets = "" if cache is None else _digest(jets)
     for teacher in teachers:
-        kept = None if cache is None else Path(cache) / f"{_key(teacher, jets, mirror)}.npy"
-        known = kept is not None and kept.exists()
-        if kept is not None and known:
-            said = _read(kept, mean.shape)
-        else:
+        where = ""
+        if cache is None:
             said = _ask(teacher, jets, mirror, device)
-            if kept is not None:
+        else:
+            key = hashlib.sha256(f"{teacher.digest} {mirror} {of_jets}".encode()).hexdigest()
+            kept = Path(cache) / f"{key}.npy"
+            if kept.exists():
+                said, where = _read(kept, mean.shape), f", as kept in {kept}"
+            else:
+                said = _ask(teacher, jets, mirror, device)
                 with atomic(kept) as temporary:
                     np.save(temporary, said.numpy())
         mean += said / len(teachers)
         if console is not None:
-            where = f", as kept in {kept}" if known else ""
             console.say(f"teacher {teacher.source}: {teacher.tagger.name}, {teacher.tagger.n_parameters} parameters{where}")
     return (1 - share) * functional.one_hot(jets.labels, len(jets.classes)) + share * mean.softmax(1)
 
@@ -162,9 +165,9 @@ def _ask(teacher: Teacher, jets: JetArrays, mirror: bool, device: str | torch.de
     return torch.stack([found.log_softmax(1) for found in logits]).mean(0)
 
 
-def _key(teacher: Teacher, jets: JetArrays, mirror: bool) -> str:
-    """Differs if the teacher or the jets do."""
-    digest = hashlib.sha256(f"{teacher.digest} {mirror}".encode())
+def _digest(jets: JetArrays) -> str:
+    """Of all that a teacher sees of the jets."""
+    digest = hashlib.sha256()
     for values in (jets.counts, jets.p4.numpy(), np.empty(0) if jets.scalars is None else jets.scalars.numpy()):
         digest.update(np.ascontiguousarray(values))
     return digest.hexdigest()

@@ -56,10 +56,7 @@ def cg_parts(network: CGNetwork) -> list[Part]:
     """Paths of each layer, irreps, invariants; see the module."""
     paths = [part for number, layer in enumerate(network.layers) for part in _layer_paths(layer, number)]
     whole = [_irrep(network, irrep) for irrep in network.irreps.irreps]
-    rows: dict[str, list[int]] = {}
-    for layer in range(network.layers_read):
-        for name, found in _invariant_rows(network.irreps, layer * network.invariants.count).items():
-            rows.setdefault(name, []).extend(found)
+    rows = _invariant_rows(Irreps([*network.irreps] * network.layers_read))
     vectors = network.irreps.count(VECTOR)
     return [
         *paths,
