@@ -6,6 +6,7 @@ repeats in turn; a step is forward, backward and Adam on 16 jets of 50 particles
 
 * the preset `lgn` beside a straightforward complex implementation of the same function (tests/oracles/complex_lgn.py), with as many
   complex channels as `lgn` has real ones, and beside one with half of them (2 4 4 2, the size published in 2020),
+* the preset `tiny` with scalars and vectors beside the same, eager and (not with --quick) compiled as `trainer.compile` does it,
 * the preset `default` beside a plain transformer with as many parameters,
 * cost against the number of particles and of channels, with fitted exponents,
 * on a GPU, if there is one: jets per second of training, and where the time goes.
@@ -45,8 +46,8 @@ VECTORS = {"irreps": "12x(0,0)+4x(1,1)"}
 """The preset tiny without tensors."""
 
 
-def lgn_beside_the_oracle(repeats: int) -> dict[str, float]:
-    """Time and memory of a step of `lgn` and of its oracle, and of `tiny`."""
+def lgn_beside_the_oracle(repeats: int, compiled: bool) -> dict[str, float]:
+    """Time and memory of a step of `lgn` and of its oracle, and of `tiny`, if asked for compiled too."""
     oracle, batch = load_oracle("complex_lgn"), jets_of(JETS, PARTICLES)
     fast = taggers.create("cg", "lgn", seed=0)
     tiny = taggers.create("cg", "tiny", seed=0, **VECTORS)
@@ -54,7 +55,14 @@ def lgn_beside_the_oracle(repeats: int) -> dict[str, float]:
     half = Behind(oracle.ComplexLGN([irreps.terms[0][0] // 2 for irreps in fast.network.irreps]))
     difference = float((fast(batch) - slow(batch)).detach().abs().max() / slow(batch).detach().abs().max())
     steps = [training_step(model, batch) for model in (fast, slow, half, tiny)]
-    quick, slow_time, half_time, tiny_time = seconds(steps, repeats, short=(0, 3))
+    if compiled:
+        tagger = taggers.create("cg", "tiny", seed=0, **VECTORS)
+        tagger.network.compile(dynamic=True)
+        steps.append(training_step(tagger, batch))
+        start = time.perf_counter()
+        steps[-1]()
+        waited = time.perf_counter() - start
+    quick, slow_time, half_time, tiny_time, *compiled_time = seconds(steps, repeats, short=(0, 3, 4))
     memory = [peak_megabytes(step) for step in steps[:3]]
     print(
         f"{'step of ' + str(JETS) + ' jets, N = ' + str(PARTICLES):<44}{'parameters':>11}{'CPU ms':>10}{'jets/s':>10}{'peak MB':>10}"
@@ -63,12 +71,15 @@ def lgn_beside_the_oracle(repeats: int) -> dict[str, float]:
     rows += [
         ("oracle with half the channels (2 4 4 2)", half, half_time, memory[2]),
         ("tiny, scalars and vectors", tiny, tiny_time, None),
+        *(("the same, compiled", tiny, spent, None) for spent in compiled_time),
     ]
     for name, model, spent, megabytes in rows:
         peak = "" if megabytes is None else f"{megabytes:.0f}"
         print(f"{name:<44}{count(model):>11,}{1000 * spent:>10.1f}{JETS / spent:>10.1f}{peak:>10}")
+    if compiled:
+        print(f"compiling it took {waited:.0f} s")
     print(f"logits of lgn and its oracle in float32 differ by {difference:.1e} of their size\n")
-    return {
+    results = {
         "lgn_parameters": count(fast),
         "lgn_step_speedup": slow_time / quick,
         "lgn_memory_ratio": memory[0] / memory[1],
@@ -78,6 +89,13 @@ def lgn_beside_the_oracle(repeats: int) -> dict[str, float]:
         "tiny_step_speedup": slow_time / tiny_time,
         "tiny_jets_per_cpu_second": JETS / tiny_time,
     }
+    if compiled:
+        results |= {
+            "tiny_compiled_step_speedup": slow_time / compiled_time[0],
+            "tiny_compiled_jets_per_cpu_second": JETS / compiled_time[0],
+            "tiny_compile_seconds": waited,
+        }
+    return results
 
 
 def default_beside_a_transformer(repeats: int) -> dict[str, float]:
@@ -195,7 +213,7 @@ def main() -> None:
     keep_freed_memory()
     repeats = 3 if args.quick else 8
     results: dict[str, Any] = {"jets": JETS, "particles": PARTICLES, "threads": 1, "dtype": "float32", "freed_memory_kept": True}
-    results |= lgn_beside_the_oracle(repeats)
+    results |= lgn_beside_the_oracle(repeats, compiled=not args.quick)
     results |= default_beside_a_transformer(2 * repeats)
     results |= scaling("small", 4 if args.quick else JETS, repeats)
     results |= allocator(JETS if args.quick else 64, repeats)

@@ -101,9 +101,8 @@ def pair_invariants(space: Tensor, length: Tensor, energy: Tensor, mass_square: 
     p_i.p_j = (m_i^2 \|p_j\|^2 + m_j^2 \|p_i\|^2 + m_i^2 m_j^2) / (E_i E_j + \|p_i\| \|p_j\|) + \|p_i\| \|p_j\| (1 - cos).
     """
     direction = space / torch.where(length > 0, length, 1)[..., None]
-    angle = torch.zeros_like(length[:, :, None] * length[:, None])
-    for component in direction.unbind(-1):
-        angle = angle + 0.5 * (component[:, :, None] - component[:, None]).square()
+    x, y, z = (component[:, :, None] - component[:, None] for component in direction.unbind(-1))
+    angle = 0.5 * x.square().addcmul(y, y).addcmul(z, z)
     both = length[:, :, None] * length[:, None]
     product = both * angle
     if mass_square is None:

@@ -9,6 +9,7 @@ them needs no second mask.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -51,13 +52,33 @@ class PairBasis(nn.Module):
         )
         kept = [(graph.pairs(x), number, limits) for x, number, limits in arguments if number]
         real = torch.ones_like(graph.pairs(frame.log_product), dtype=torch.bool) if graph.real is None else graph.real
-        rows: Tensor = _Bells.apply([(number, *limits) for _, number, limits in kept], real, *(x for x, _, _ in kept))
+        if not kept:
+            raise ValueError("a pair basis needs at least one bell")
+        ranges, values = [(number, *limits) for _, number, limits in kept], [x for x, _, _ in kept]
+        # Compiled, a row filled from the one before it would be a copy of all rows.
+        rows: Tensor = _bells(ranges, real, values) if torch.compiler.is_compiling() else _Bells.apply(ranges, real, *values)
         return rows
 
 
 def spacing_of(number: int, low: float, high: float) -> float:
     """Distance of neighbouring centres, which is also the width of a bell."""
     return (high - low) / max(number - 1, 1)
+
+
+def _bells(ranges: list[tuple[int, float, float]], real: Tensor, arguments: Sequence[Tensor]) -> Tensor:
+    """What :class:`_Bells` computes, as one expression of single rows, which a compiler makes one loop over the pairs."""
+    rows = []
+    for x, (number, low, high) in zip(arguments, ranges, strict=True):
+        s = torch.where(real, ((x - low) / spacing_of(number, low, high)).clamp(-_MARGIN, number - 1 + _MARGIN), 0)
+        middle = number // 2
+        up, down = (s - middle).exp(), (middle - s).exp()
+        of_argument = [torch.where(real, (-0.5 * (s - middle).square()).exp(), 0)]
+        for n in range(middle + 1, number):
+            of_argument.append(of_argument[-1] * up * math.exp(0.5 - (n - middle)))
+        for n in range(middle - 1, -1, -1):
+            of_argument.insert(0, of_argument[0] * down * math.exp(0.5 - (middle - n)))
+        rows += of_argument
+    return torch.stack([*rows, real.to(rows[0])])
 
 
 class _Bells(torch.autograd.Function):
@@ -69,9 +90,7 @@ class _Bells(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, ranges: list[tuple[int, float, float]], real: Tensor, *arguments: Tensor) -> Tensor:
-        rows = arguments[0].new_empty((sum(number for number, _, _ in ranges) + 1, *real.shape)) if arguments else None
-        if rows is None:
-            raise ValueError("a pair basis needs at least one bell")
+        rows = arguments[0].new_empty((sum(number for number, _, _ in ranges) + 1, *real.shape))
         start, absent = 0, ~real
         for x, (number, low, high) in zip(arguments, ranges, strict=True):
             width = spacing_of(number, low, high)

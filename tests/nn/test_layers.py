@@ -11,7 +11,7 @@ from lorentznet.nn.multivector import ALL_GRADES, MultivectorNorm, hermitian_con
 from lorentznet.nn.norm import rest_boost, rest_square
 from lorentznet.nn.pairs import pair_mask
 from lorentznet.nn.pool import JetPool, masked_mean
-from lorentznet.nn.radial import PairBasis, _Bells
+from lorentznet.nn.radial import PairBasis, _Bells, _bells
 
 F64 = torch.float64
 ALL = Irreps("2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)")
@@ -114,6 +114,7 @@ def test_bells_from_their_neighbours_are_bells(generator):
     rows = _Bells.apply(RANGES, real, x, x)
     expected = torch.cat([bells(x, *limits) for limits in RANGES] + [torch.ones(1, 3, 7, 7, dtype=F64)]) * real
     assert (rows - expected).abs().max() < 1e-14
+    assert (_bells(RANGES, real, (x, torch.where(real, x, torch.nan))) - expected).abs().max() < 1e-14
     assert torch.autograd.gradcheck(lambda x: _Bells.apply(RANGES, real, x, 0.5 * x), x.clamp(-16.0).requires_grad_())
 
 
