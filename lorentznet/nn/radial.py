@@ -65,11 +65,17 @@ def spacing_of(number: int, low: float, high: float) -> float:
     return (high - low) / max(number - 1, 1)
 
 
+def _positions(x: Tensor, real: Tensor, number: int, low: float, high: float) -> Tensor:
+    """Distance from the first centre in spacings, 0 where not ``real``."""
+    # Far outside exp would underflow, which is slow; all bells are nothing there anyway.
+    return ((x - low) / spacing_of(number, low, high)).clamp_(-_MARGIN, number - 1 + _MARGIN).masked_fill_(~real, 0)
+
+
 def _bells(ranges: list[tuple[int, float, float]], real: Tensor, arguments: Sequence[Tensor]) -> Tensor:
     """What :class:`_Bells` computes, as one expression of single rows, which a compiler makes one loop over the pairs."""
     rows = []
     for x, (number, low, high) in zip(arguments, ranges, strict=True):
-        s = torch.where(real, ((x - low) / spacing_of(number, low, high)).clamp(-_MARGIN, number - 1 + _MARGIN), 0)
+        s = _positions(x, real, number, low, high)
         middle = number // 2
         up, down = (s - middle).exp(), (middle - s).exp()
         of_argument = [torch.where(real, (-0.5 * (s - middle).square()).exp(), 0)]
@@ -91,12 +97,9 @@ class _Bells(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, ranges: list[tuple[int, float, float]], real: Tensor, *arguments: Tensor) -> Tensor:
         rows = arguments[0].new_empty((sum(number for number, _, _ in ranges) + 1, *real.shape))
-        start, absent = 0, ~real
+        start = 0
         for x, (number, low, high) in zip(arguments, ranges, strict=True):
-            width = spacing_of(number, low, high)
-            # Far outside exp would underflow, which is slow; all bells are nothing there anyway.
-            s = ((x - low) / width).clamp_(-_MARGIN, number - 1 + _MARGIN).masked_fill_(absent, 0)
-            _fill_bells(rows[start : start + number], s, real)
+            _fill_bells(rows[start : start + number], _positions(x, real, number, low, high), real)
             start += number
         rows[start] = real
         ctx.ranges = ranges
