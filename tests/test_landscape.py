@@ -17,7 +17,7 @@ from lorentznet.errors import ConfigError
 from lorentznet.evaluate import metrics
 
 STUDY = Path(__file__).parents[1] / "analysis" / "landscape"
-MODULES = ("landscape", "jobs", "results", "paired", "landscape_tables", "figure", "record")
+MODULES = ("landscape", "entries", "jobs", "results", "paired", "landscape_tables", "figure", "record")
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def test_one_entry_learns_from_another(study, run, settings, toys, tmp_path, cap
     path.write_text(yaml.safe_dump({**values, "baseline": None, "entries": [teacher, student]}))
     monkeypatch.setattr(run, "out", tmp_path / "out")
     assert run("train", "--only", "student", study_file=path) == 1
-    assert "learns from trainings that are not finished: pfn/60/seed1, pfn/60/seed2" in capsys.readouterr().err
+    assert "needs trainings that are not finished: pfn/60/seed1, pfn/60/seed2" in capsys.readouterr().err
     assert run("train", "--quiet", study_file=path) == 0
     folder = run.out / "runs" / "student" / "60" / "seed1"
     found = json.loads((folder / "run.json").read_text())["teachers"]
@@ -201,7 +201,7 @@ def test_one_entry_learns_from_another(study, run, settings, toys, tmp_path, cap
     assert {str(file.relative_to(record)) for file in record.rglob("*.ckpt")} == {f"pfn/60/seed{k}.ckpt" for k in (1, 2)}
     # one of two
     path.write_text(yaml.safe_dump({**values, "baseline": None, "entries": [teacher, {**student, "teachers": ["pfn/seed2"]}]}))
-    small = study["jobs"].read_study(path)
+    small = study["entries"].read_study(path)
     (job,) = study["jobs"].make_jobs(small, "f", run.out, ["student"], record)
     assert [one.name for one in job.teachers] == ["pfn/60/seed2"]
     assert job.changed == ["distillation.teachers"]
@@ -226,9 +226,51 @@ def test_one_entry_learns_from_another(study, run, settings, toys, tmp_path, cap
     assert f", teachers {minutes:.0f} (cpu, 1 thread)" in row
 
 
+def test_one_entry_goes_on_from_generated_jets(study, run, settings, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("pythia8mc")
+    values = yaml.safe_load(settings.read_text())
+    first = {**values["entries"][0], "label": "first", "sizes": [40], "seeds": [1], "data": {"train": "{generated}#0:{jets}"}}
+    values |= {
+        "epochs": {40: 1, 60: 1},
+        "sizes": [60],
+        "baseline": None,
+        "generate": {"processes": ["top", "qcd"], "jets": 40, "seed": 5},
+    }
+    second = {**values["entries"][0], "label": "second", "like": "first", "weights": "first/40/seed1", "seeds": [1]}
+    path = tmp_path / "transfer.yaml"
+    path.write_text(yaml.safe_dump({**values, "entries": [first, second]}))
+    monkeypatch.setattr(run, "out", tmp_path / "out")
+    assert run("train", "--only", "second", study_file=path) == 1
+    assert "needs trainings that are not finished: first/40/seed1" in capsys.readouterr().err
+    assert run("train", "--quiet", study_file=path) == 0
+    runs = run.out / "runs"
+    found = json.loads((runs / "second/60/seed1/run.json").read_text())["weights"]
+    assert found["source"] == str(runs / "first/40/seed1/best.ckpt")
+    assert json.loads((runs / "first/40/seed1/run.json").read_text())["data"]["train"] == [f"{run.out}/generated.root#0:40"]
+    assert run("predict", "--quiet", study_file=path) == 0
+    assert run("keep", "--quiet", study_file=path) == 0
+    record = tmp_path / "record" / "transfer"
+    assert [str(file.relative_to(record)) for file in record.rglob("*.ckpt")] == ["first/40/seed1.ckpt"]
+    # elsewhere it goes on from the record's weights, and is the same training
+    monkeypatch.setattr(run, "out", tmp_path / "elsewhere")
+    assert run("train", "--quiet", "--only", "second", study_file=path) == 0
+    capsys.readouterr()
+    assert run("list", "--only", "second", study_file=path) == 0
+    assert capsys.readouterr().out.split()[-1] == "trained"
+    assert run("evaluate", study_file=path) == 0
+    assert run("table", study_file=path) == 0
+    minutes = json.loads((run.out / "results.json").read_text())["results"][0]["cpu_minutes"][0]
+    (row,) = [line for line in (run.out / "landscape.md").read_text().splitlines() if line.startswith("| `second` |")]
+    assert f"first weights {minutes:.0f} (cpu, 1 thread)" in row
+    path.write_text(yaml.safe_dump({**values, "generate": None, "entries": [first, second]}))
+    monkeypatch.setattr(run, "out", tmp_path / "without")
+    assert run("train", "--only", "first", study_file=path) == 1
+    assert "names {generated}, but the study has no 'generate'" in capsys.readouterr().err
+
+
 def test_two_processes_share_the_work(study, run, settings):
     jobs = study["jobs"]
-    job = jobs.make_jobs(jobs.read_study(settings), "jets.root", run.out)[0]
+    job = jobs.make_jobs(study["entries"].read_study(settings), "jets.root", run.out)[0]
     with jobs.reserved(job) as mine:
         assert mine
         with jobs.reserved(job) as again:
@@ -239,7 +281,7 @@ def test_two_processes_share_the_work(study, run, settings):
 
 def test_patterns_choose_and_order(study, settings, tmp_path):
     jobs = study["jobs"]
-    small = jobs.read_study(settings)
+    small = study["entries"].read_study(settings)
     names = [job.name for job in jobs.make_jobs(small, "f", tmp_path, ["*/120/*", "pfn"])]
     assert names == ["pfn/120/seed1", "pfn/120/seed2", "efn/120/seed3", "pfn/60/seed1", "pfn/60/seed2"]
     with pytest.raises(ConfigError, match="--only pfm/60/seed1: matches no training; did you mean 'pfn/60/seed1'"):
@@ -248,11 +290,11 @@ def test_patterns_choose_and_order(study, settings, tmp_path):
 
 @pytest.mark.parametrize("name", ["study", "full", "attempts"])
 def test_settings_of_the_study_can_be_built(study, name, tmp_path):
-    found = study["jobs"].read_study(STUDY / f"{name}.yaml")
+    found = study["entries"].read_study(STUDY / f"{name}.yaml")
     for entry in found.entries:
         taggers.create(entry.tagger, entry.preset, **entry.options)
     for job in study["jobs"].make_jobs(found, "/data/jets", tmp_path):
-        assert job.config.train_words[0].startswith("/data/jets")
+        assert job.config.train_words[0].startswith(str(job.generated) if job.wants_generated else "/data/jets")
         assert job.words("test")
 
 
@@ -268,12 +310,16 @@ def test_mistakes_in_a_study_are_named(study, settings, tmp_path):
             "teachers: there is no entry 'pfm'; did you mean 'pfn'",
         ),
         ({"entries": [{**values["entries"][0], "teachers": ["pfn/seed7"]}]}, "teachers: there is no training 'pfn/seed7'"),
+        (
+            {"entries": [{**values["entries"][0], "weights": "pfn/60/seed7"}]},
+            "weights: there is no training 'pfn/60/seed7'; did you mean 'pfn/60/seed",
+        ),
         ({"entrys": []}, "unknown key 'entrys'"),
     ):
         path = tmp_path / "wrong.yaml"
         path.write_text(yaml.safe_dump({**values, **change}))
         with pytest.raises(ConfigError, match=words):
-            study["jobs"].read_study(path)
+            study["entries"].read_study(path)
 
 
 def test_published_points_name_their_source(study):

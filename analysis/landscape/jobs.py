@@ -5,76 +5,18 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+
+from entries import Entry, Study, is_among, label_of
 
 from lorentznet.config import build, read_yaml
 from lorentznet.errors import ConfigError, nearest
 from lorentznet.train.checkpoint import BEST
 from lorentznet.train.config import TrainConfig, differences
 from lorentznet.train.run_folder import RunFolder
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of the table: a tagger and what differs from the settings of the study.
-
-    ``like`` names the entry that it is a version of, whose colour it has in the figure; ``against`` the entries, besides the baseline
-    of the study, that it is compared with on the same jets; ``teachers`` those that it learns from, all their trainings on as many jets,
-    or that of one seed: ``label/seedK``.
-    """
-
-    label: str
-    tagger: str
-    preset: str | None = None
-    like: str | None = None
-    against: tuple[str, ...] = ()
-    teachers: tuple[str, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
-    sizes: tuple[int, ...] = ()
-    seeds: tuple[int, ...] = ()
-    epochs: dict[int, int] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
-    optimizer: dict[str, Any] = field(default_factory=dict)
-    trainer: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Study:
-    """Settings that all entries share, and the entries."""
-
-    description: str
-    data: dict[str, Any]
-    sizes: tuple[int, ...]
-    seeds: tuple[int, ...]
-    epochs: dict[int, int]
-    entries: tuple[Entry, ...]
-    optimizer: dict[str, Any] = field(default_factory=dict)
-    trainer: dict[str, Any] = field(default_factory=dict)
-    baseline: str | None = None
-
-    def __post_init__(self) -> None:
-        labels = [entry.label for entry in self.entries]
-        for label in labels:
-            if labels.count(label) > 1 or not label or "/" in label:
-                raise ConfigError(f"entries: the label '{label}' is empty, has a '/' or occurs twice; labels name folders")
-        if self.baseline is not None and self.baseline not in labels:
-            raise ConfigError(f"baseline: there is no entry '{self.baseline}'; {nearest(self.baseline, labels)}")
-        trainings = {f"{entry.label}/seed{seed}" for entry in self.entries for seed in entry.seeds or self.seeds}
-        for entry in self.entries:
-            for key, names in (
-                ("like", () if entry.like is None else (entry.like,)),
-                ("against", entry.against),
-                ("teachers", tuple(_label(name) for name in entry.teachers)),
-            ):
-                for name in names:
-                    if name not in labels:
-                        raise ConfigError(f"{entry.label}: {key}: there is no entry '{name}'; {nearest(name, labels)}")
-            for name in entry.teachers:
-                if "/" in name and name not in trainings:
-                    raise ConfigError(f"{entry.label}: teachers: there is no training '{name}'; {nearest(name, trainings)}")
 
 
 @dataclass(frozen=True)
@@ -104,15 +46,31 @@ class Job:
         """The trainings that this one learns from."""
         entries = {entry.label: entry for entry in self.study.entries}
         return [
-            replace(self, entry=entries[_label(name)], seed=seed)
+            replace(self, entry=entries[label_of(name)], seed=seed)
             for name in self.entry.teachers
-            for seed in entries[_label(name)].seeds or self.study.seeds
-            if is_among((name,), _label(name), seed)
+            for seed in entries[label_of(name)].seeds or self.study.seeds
+            if is_among((name,), label_of(name), seed)
         ]
 
     @property
+    def begins_with(self) -> Job | None:
+        """The training that this one goes on from; None if its first weights are drawn by lot."""
+        if self.entry.weights is None:
+            return None
+        label, jets, seed = self.entry.weights.split("/")
+        entry = next(entry for entry in self.study.entries if entry.label == label)
+        return replace(self, entry=entry, jets=int(jets), seed=int(seed.removeprefix("seed")))
+
+    @property
+    def needs(self) -> list[Job]:
+        """The trainings that must be there first."""
+        return self.teachers + ([self.begins_with] if self.begins_with is not None else [])
+
+    @property
     def teaches(self) -> bool:
-        """Whether others of the study learn from this one."""
+        """Whether others of the study learn from this one, or go on from its weights."""
+        if any(entry.weights == self.name for entry in self.study.entries):
+            return True
         others = (entry for entry in self.study.entries if self.jets in (entry.sizes or self.study.sizes))
         return any(is_among(entry.teachers, self.entry.label, self.seed) for entry in others)
 
@@ -129,7 +87,17 @@ class Job:
 
     def words(self, what: str) -> str:
         """Jets for ``train``, ``val`` or ``test``."""
-        return str(self._data[what]).format(file=self.file, jets=self.jets)
+        return str(self._data[what]).format(file=self.file, jets=self.jets, generated=self.generated)
+
+    @property
+    def generated(self) -> Path:
+        """Where the jets lie that the study generates for itself."""
+        return self.out / "generated.root"
+
+    @property
+    def wants_generated(self) -> bool:
+        """Whether this training reads them."""
+        return any("{generated}" in str(self._data[what]) for what in ("train", "val"))
 
     @property
     def config(self) -> TrainConfig:
@@ -140,7 +108,7 @@ class Job:
             raise ConfigError(f"{self.name}: the study has no number of epochs for {self.jets} jets; add it to 'epochs'")
         data = {key: value for key, value in self._data.items() if key != "test"}
         values = {
-            "tagger": {"name": entry.tagger, "preset": entry.preset, "options": entry.options},
+            "tagger": {"name": entry.tagger, "preset": entry.preset, "options": entry.options} | self._first_weights,
             "data": {**data, "train": self.words("train"), "val": self.words("val")},
             "optimizer": {**study.optimizer, **entry.optimizer},
             "trainer": {**study.trainer, **entry.trainer, "epochs": epochs[self.jets]},
@@ -163,13 +131,12 @@ class Job:
         return differing(self.trained_with, self.config) if (self.folder.path / "config.yaml").exists() else []
 
     @property
+    def _first_weights(self) -> dict[str, str]:
+        return {} if self.begins_with is None else {"weights": str(self.begins_with.weights)}
+
+    @property
     def _data(self) -> dict[str, Any]:
         return {**self.study.data, **self.entry.data}
-
-
-def read_study(path: str | Path) -> Study:
-    """The study of a YAML file; :class:`ConfigError` names what is wrong."""
-    return build(Study, read_yaml(path), str(path))
 
 
 def make_jobs(study: Study, file: str, out: Path, only: Sequence[str] = (), record: Path | None = None) -> list[Job]:
@@ -206,21 +173,15 @@ def make_jobs(study: Study, file: str, out: Path, only: Sequence[str] = (), reco
 
 
 def differing(before: Mapping[str, Any], config: TrainConfig) -> list[str]:
-    """Settings in which two trainings differ; the places of the jet file and of teachers may."""
-    found = [name for name in differences(before, config) if name not in ("data.train", "data.val")]
-    teachers = build(TrainConfig, before, "the earlier training").teacher_words
-    same = [_name(word) for word in teachers] == [_name(word) for word in config.teacher_words]
-    return [name for name in found if not (same and name == "distillation.teachers")]
-
-
-def is_among(teachers: Sequence[str], label: str, seed: int) -> bool:
-    """Whether the names of teachers, ``label`` or ``label/seedK``, mean a training."""
-    return label in teachers or f"{label}/seed{seed}" in teachers
-
-
-def _label(teacher: str) -> str:
-    """``label`` of ``label`` or ``label/seedK``."""
-    return teacher.split("/")[0]
+    """Settings in which two trainings differ; the places of the jet file, of teachers and of the first weights may."""
+    earlier = build(TrainConfig, before, "the earlier training")
+    moved = {"data.train", "data.val"}
+    if [_name(word) for word in earlier.teacher_words] == [_name(word) for word in config.teacher_words]:
+        moved.add("distillation.teachers")
+    first = (earlier.tagger.weights, config.tagger.weights)
+    if None not in first and _name(str(first[0])) == _name(str(first[1])):
+        moved.add("tagger.weights")
+    return [name for name in differences(before, config) if name not in moved]
 
 
 def _name(weights: str) -> str:
@@ -240,11 +201,24 @@ def by_entry(jobs: Sequence[Job]) -> Mapping[tuple[str, int], list[Job]]:
 @contextmanager
 def reserved(job: Job) -> Iterator[bool]:
     """False if another process works on this training; several may share the work."""
-    path = job.out / "locks" / job.name.replace("/", "_")
+    with _lock(job.out, job.name.replace("/", "_"), fcntl.LOCK_EX | fcntl.LOCK_NB) as mine:
+        yield mine
+
+
+@contextmanager
+def alone(out: Path, what: str) -> Iterator[None]:
+    """Wait until no other process is at it."""
+    with _lock(out, what, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def _lock(out: Path, name: str, how: int) -> Iterator[bool]:
+    path = out / "locks" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, how)
         except BlockingIOError:
             yield False
         else:

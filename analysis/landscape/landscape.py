@@ -20,10 +20,11 @@ from pathlib import Path
 import landscape_tables
 import record
 import results
-from jobs import Job, make_jobs, read_study, reserved
+from entries import read_study
+from jobs import Job, alone, make_jobs, reserved
 
 from lorentznet.console import Console
-from lorentznet.errors import DataError, LorentznetError
+from lorentznet.errors import ConfigError, DataError, LorentznetError
 
 HERE = Path(__file__).parent
 
@@ -57,13 +58,15 @@ def train(jobs: Sequence[Job], console: Console) -> int:
                 if job.changed:
                     console.say(f"{job.name}: is kept, though the study has other settings now: {', '.join(job.changed)}")
                 continue
-            missing = [teacher.name for teacher in job.teachers if not teacher.weights.exists()]
+            missing = [other.name for other in job.needs if not other.weights.exists()]
             if missing:
                 failed += 1
-                console.say(f"{job.name}: learns from trainings that are not finished: {', '.join(missing)}")
+                console.say(f"{job.name}: needs trainings that are not finished: {', '.join(missing)}")
                 continue
             console.say(f"[{number}/{len(jobs)}] {job.name}")
             try:
+                if job.wants_generated:
+                    generate(job, console)
                 fit(job.config, job.folder.path, resume=True, console=console, command=" ".join(sys.argv))
             except Exception as error:  # the others are trained all the same
                 failed += 1
@@ -71,6 +74,19 @@ def train(jobs: Sequence[Job], console: Console) -> int:
                     traceback.print_exc()
                 console.say(f"{job.name}: failed: {error}")
     return failed
+
+
+def generate(job: Job, console: Console) -> None:
+    """Jets that the study generates for itself, unless they are there; they are the same on every machine."""
+    import lorentznet.data.generate as generator
+
+    wanted = job.study.generate
+    if wanted is None:
+        raise ConfigError(f"{job.name}: names {{generated}}, but the study has no 'generate'; add processes, jets and seed")
+    with alone(job.out, "generated"):
+        if not job.generated.exists():
+            with console.progress("generating jets", wanted.jets) as advance:
+                generator.generate(wanted.processes, wanted.jets, job.generated, wanted.seed, progress=advance)
 
 
 def use_scores(stage: str, jobs: Sequence[Job], kept: Path, out: Path, console: Console) -> None:

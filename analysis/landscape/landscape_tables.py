@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs import is_among
+from entries import is_among
 
 from lorentznet import files
 from lorentznet.config import read_yaml
@@ -34,11 +34,12 @@ def markdown(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> str:
         "differences are known better than values. *Seeds ±* is the standard deviation over the seeds, *survive* the mean number of "
         "background jets that pass. Epochs are chosen by the validation jets, whose AUC is the mean over the seeds. "
         "CPU minutes are those of one training, validation included, on the device named; where a tagger learns from others, those of "
-        "all its teachers are given too.",
+        "all its teachers are given too, and where it goes on from the weights of another training, those of that.",
     ]
-    for size in sorted({item["size"] for item in numbers["results"]}):
-        items = [item for item in numbers["results"] if item["size"] == size]
-        lines += ["", f"## {size:,} training jets", "", *_table(_HEADER, (_values(item, items) for item in items))]
+    every = numbers["results"]
+    for size in sorted({item["size"] for item in every}):
+        items = [item for item in every if item["size"] == size]
+        lines += ["", f"## {size:,} training jets", "", *_table(_HEADER, (_values(item, every) for item in items))]
         together = [item for item in items if item["ensemble"]]
         if together:
             header = ["ensemble (mean of the logits)", "seeds", *NAMES.values()]
@@ -113,14 +114,16 @@ def _estimate(found: Mapping[str, Any], survivors: bool = True) -> str:
     return f"{text} ({found['survivors']:.0f} survive{spread})"
 
 
-def _values(item: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> list[str]:
+def _values(item: Mapping[str, Any], every: Sequence[Mapping[str, Any]]) -> list[str]:
     single, minutes = item["single"], item["cpu_minutes"]
-    taught = [
-        time
-        for other in items
-        for seed, time in zip(other["seeds"], other["cpu_minutes"], strict=True)
-        if is_among(item.get("teachers", ()), other["entry"], seed)
-    ]
+    before: dict[str, list[float]] = {"teachers": [], "first weights": []}
+    for other in every:
+        for seed, time in zip(other["seeds"], other["cpu_minutes"], strict=True):
+            if other["size"] == item["size"] and is_among(item.get("teachers", ()), other["entry"], seed):
+                before["teachers"].append(time)
+            if item.get("weights") == f"{other['entry']}/{other['size']}/seed{seed}":
+                before["first weights"].append(time)
+    earlier = "".join(f", {what} {sum(times):.0f}" for what, times in before.items() if times)
     spread = single["auc"]["seed_std"]
     return [
         f"`{item['entry']}`",
@@ -133,7 +136,7 @@ def _values(item: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> list
         f"{single['auc']['median']:.5f}",
         _estimate(single["accuracy"]),
         *(_estimate(single[key]) for key in _REJECTIONS),
-        f"{sum(minutes) / len(minutes):.1f}{f', teachers {sum(taught):.0f}' if taught else ''} ({item['device']})",
+        f"{sum(minutes) / len(minutes):.1f}{earlier} ({item['device']})",
     ]
 
 

@@ -31,11 +31,16 @@ Words = str | tuple[str, ...]
 
 @dataclass(frozen=True)
 class TaggerSettings:
-    """Which network: a registered name, a preset of sizes, and settings that differ from the preset."""
+    """Which network: a registered name, a preset of sizes, and settings that differ from the preset.
+
+    ``weights`` is a checkpoint, the folder of a training or the name of pretrained weights, which are trained further; without a preset
+    the network is then that of the weights (see :mod:`lorentznet.train.building`). None draws them by lot.
+    """
 
     name: str
     preset: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    weights: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,33 +23,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lorentznet.errors import CheckpointError, ConfigError, DataError
+from lorentznet.errors import ConfigError, DataError
 from lorentznet.files import atomic
-from lorentznet.taggers import Tagger
-from lorentznet.train.checkpoint import load, locate
 from lorentznet.train.jet_arrays import JetArrays
 from lorentznet.train.prediction import outputs_of
+from lorentznet.train.trained import Trained
 from lorentznet.train.validation import class_logits
 
 if TYPE_CHECKING:
     from lorentznet.console import Console
 
 
-@dataclass(frozen=True)
-class Teacher:
-    """A trained tagger, where it was found, and the SHA-256 of that file."""
-
-    source: str
-    tagger: Tagger
-    digest: str
-
-    @property
-    def facts(self) -> dict[str, str | int]:
-        """What ``run.json`` says of it."""
-        return {"source": self.source, "tagger": self.tagger.name, "parameters": self.tagger.n_parameters, "digest": self.digest}
-
-
-def load_teachers(words: Sequence[str]) -> list[Teacher]:
+def load_teachers(words: Sequence[str]) -> list[Trained]:
     """The taggers that the settings name: checkpoints, run folders, names of pretrained weights, or patterns of the first two.
 
     Raises
@@ -70,18 +54,14 @@ def load_teachers(words: Sequence[str]) -> list[Teacher]:
                 f"distillation.teachers: no file or folder matches '{word}'; give checkpoints or folders of trainings"
             )
         for path in paths:
-            try:
-                place = locate(path)
-                tagger = load(place)
-            except CheckpointError as error:
-                raise CheckpointError(f"distillation.teachers: {error}") from None
-            if tagger.task != "tagging":
-                raise ConfigError(f"distillation.teachers: {path} has the task {tagger.task}; teachers are taggers")
-            found.append(Teacher(path, tagger, hashlib.sha256(place.read_bytes()).hexdigest()))
+            teacher = Trained.find(path, "distillation.teachers")
+            if teacher.tagger.task != "tagging":
+                raise ConfigError(f"distillation.teachers: {path} has the task {teacher.tagger.task}; teachers are taggers")
+            found.append(teacher)
     return found
 
 
-def check_teachers(teachers: Sequence[Teacher], jets: JetArrays) -> None:
+def check_teachers(teachers: Sequence[Trained], jets: JetArrays) -> None:
     """Refuse teachers of a regression, of other classes or of other particle scalars than the jets have; :class:`ConfigError`."""
     if teachers and jets.targets is not None:
         raise ConfigError("distillation.teachers: a regression learns from its targets; leave the teachers or data.target out")
@@ -101,7 +81,7 @@ def check_teachers(teachers: Sequence[Teacher], jets: JetArrays) -> None:
 
 
 def soft_labels(
-    teachers: Sequence[Teacher],
+    teachers: Sequence[Trained],
     jets: JetArrays,
     share: float = 1.0,
     mirror: bool = False,
@@ -154,7 +134,7 @@ def soft_labels(
     return (1 - share) * functional.one_hot(jets.labels, len(jets.classes)) + share * mean.softmax(1)
 
 
-def _ask(teacher: Teacher, jets: JetArrays, mirror: bool, device: str | torch.device | None) -> Tensor:
+def _ask(teacher: Trained, jets: JetArrays, mirror: bool, device: str | torch.device | None) -> Tensor:
     """Logarithms of the probabilities that a teacher gives, shape (n_jets, classes); with ``mirror`` their mean over both images."""
     logits = [
         class_logits(torch.from_numpy(outputs_of(teacher.tagger, jets, device=device, mirrored=mirrored)))

@@ -21,6 +21,7 @@ from lorentznet.taggers import tagger_class
 from lorentznet.train.checkpoint import BEST, CONFIG, load_run_info
 from lorentznet.train.config import TrainConfig, differences
 from lorentznet.train.provenance import card_facts
+from lorentznet.train.trained import seen
 
 if TYPE_CHECKING:
     from lorentznet.data.source import JetSource
@@ -50,7 +51,7 @@ def gather(
     _check_same_training(measured, info, chosen, where)
     scanned = scanned_invariance(invariance, chosen, info["name"], info["tagger"]["symmetry"], tagger)
     test = measured.get("provenance", {}).get("prediction", {}).get("files", [])
-    _check_unseen(test, [*info["data"]["train"], *info["data"]["val"]])
+    _check_unseen(test, seen(info))
     return chosen, {
         "made": __version__,
         **{key: info["tagger"][key] for key in ("parameters", "symmetry", "citation")},
@@ -179,7 +180,9 @@ def _check_unseen(test: Sequence[str], used: Sequence[str]) -> None:
     for word in test:
         for other in used:
             if _overlap(parse(word), parse(other)):
-                raise DataError(f"{word}: the test jets overlap with {other}, on which the tagger was trained or chosen")
+                raise DataError(
+                    f"{word}: the test jets overlap with {other}, on which the tagger, or one that it began with, was trained or chosen"
+                )
 
 
 def _overlap(left: JetSource, right: JetSource) -> bool:
@@ -230,21 +233,31 @@ def _training(run: Path, info: Mapping[str, Any]) -> dict[str, Any]:
     if data.get("card"):
         data["card"] = Path(data["card"]).name
     kept = ("seed", "seconds", "cpu_seconds", "device", "epochs", "best", "versions")
-    teachers = [{**known, "source": _beside(known["source"], run)} for known in info.get("teachers", [])]
+    teachers = [_portable(known, run) for known in info.get("teachers", [])]
     if teachers:
         config["distillation"] |= {"teachers": [known["source"] for known in teachers], "cache": None}
+    if begin := info.get("weights"):
+        begin = _portable(begin, run)
+        config["tagger"]["weights"] = begin["source"]
     return {
         "command": without_folders(info["command"]),
         **{key: info[key] for key in kept if key in info},
         **({"teachers": teachers} if teachers else {}),
+        **({"weights": begin} if begin else {}),
         "preset": info["tagger"].get("preset"),
         "config": config,
     }
 
 
+def _portable(known: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    """What is said of a tagger that the training began with, without folders of this machine."""
+    words = {"seen": [_named(word) for word in known["seen"]]} if "seen" in known else {}
+    return {**known, "source": _beside(known["source"], run), **words}
+
+
 def _beside(source: str, run: Path) -> str:
-    """A teacher as it was named, from where the training was started; if by a whole path, its place below the folder that holds it and
-    the training, or its last name only if there is no such folder."""
+    """A trained tagger as it was named, from where the training was started; if by a whole path, its place below the folder that holds
+    it and the training, or its last name only if there is no such folder."""
     if not Path(source).is_absolute() and ".." not in Path(source).parts:
         return source  # or the name of pretrained weights
     path, own = Path(source).resolve(), run.resolve()

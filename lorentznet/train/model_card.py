@@ -143,6 +143,8 @@ def _training(facts: Mapping[str, Any]) -> str:
         share = training["config"]["distillation"]["share"]
         said += f" Learned {_taught(training['teachers'])} in place of {'the' if share == 1 else f'{100 * share:g} % of the'} labels; "
         said += "the time of training those is not in this."
+    if "weights" in training:
+        said += f" {_begun(training['weights'])}"
     rows = [[str(seed["seed"]), str(seed["epoch"]), f"{seed['val_loss']:.5f}", f"{seed['val_auc']:.5f}"] for seed in seeds]
     table = _table(["seed", "best epoch", "validation loss", "validation AUC"], rows)
     config = yaml.safe_dump(training["config"], sort_keys=False, width=WIDTH, allow_unicode=True).rstrip()
@@ -154,6 +156,14 @@ def _taught(teachers: Sequence[Mapping[str, Any]]) -> str:
     kinds = Counter((teacher["tagger"], teacher["parameters"]) for teacher in teachers)
     named = " and ".join(f"{n} `{name}` of {size:,} parameters" for (name, size), n in kinds.items())
     return f"the mean of what {len(teachers)} tagger{'s' if len(teachers) > 1 else ''} ({named}) said of the training jets"
+
+
+def _begun(weights: Mapping[str, Any]) -> str:
+    """Whose weights the training went on from, in words."""
+    card = weights.get("card") or {}
+    jets = f", a training on {', '.join(f'`{word}`' for word in weights['seen'])}" if weights.get("seen") else ""
+    about = f" ({card['name']}: {card.get('description', '')})".replace(": )", ")") if card.get("name") else ""
+    return f"Went on from the weights of `{weights['source']}`{jets}{about}, the time of which is not in this."
 
 
 def _use(facts: Mapping[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ import torch
 
 from lorentznet.console import Console
 from lorentznet.errors import ConfigError, DataError
-from lorentznet.taggers import Tagger, create, describe, tagger_class
+from lorentznet.taggers import Tagger, describe
 from lorentznet.train.allocator import keep_freed_memory
+from lorentznet.train.building import build_tagger, find_start, what_is_kept
 from lorentznet.train.checkpoint import INFO, load_run_info, read
 from lorentznet.train.config import TrainConfig
 from lorentznet.train.data import steps_per_epoch
-from lorentznet.train.distillation import Teacher, check_teachers, load_teachers, soft_labels
+from lorentznet.train.distillation import check_teachers, load_teachers, soft_labels
 from lorentznet.train.jet_arrays import JetArrays
 from lorentznet.train.labels import check_labels
 from lorentznet.train.objective import OBJECTIVES
@@ -26,6 +26,7 @@ from lorentznet.train.ranks import is_first_process
 from lorentznet.train.run_folder import RunFolder
 from lorentznet.train.target import Target
 from lorentznet.train.threads import cpu_threads
+from lorentznet.train.trained import Trained
 from lorentznet.train.training_range import measure
 
 
@@ -124,54 +125,14 @@ def _target(config: TrainConfig) -> Target | None:
     return None if task == "tagging" else Target(config.target_words, task)
 
 
-def build_tagger(config: TrainConfig, classes: tuple[str, ...], scalars: int = 0) -> Tagger:
-    """The tagger with its initial weights, which depend on the seed; a regression has no classes.
-
-    Parameters
-    ----------
-    config
-        Its section ``tagger`` and ``seed`` are used.
-    classes
-        Names of the classes of the jets.
-    scalars
-        Number of particle scalars of the jets; a tagger that can read scalars reads them all, unless the options say otherwise.
-
-    Raises
-    ------
-    ConfigError
-        If tagger, preset or an option is not possible.
-    """
-    settings = config.tagger
-    regression = config.data.target is not None
-    if not regression and settings.options.get("classes", len(classes)) != len(classes):
-        raise ConfigError(
-            f"tagger.options.classes is {settings.options['classes']}, but the jets have {len(classes)} classes; leave it out"
-        )
-    found: dict[str, Any] = {} if regression else {"classes": len(classes)}
-    if scalars and any(field.name == "scalars" for field in dataclasses.fields(tagger_class(settings.name).Config)):
-        found["scalars"] = scalars
-    tagger = _create(config, **found)
-    tagger.class_names = () if regression else classes
-    tagger.target = config.target_words
-    return tagger
-
-
-def _create(config: TrainConfig, **found: Any) -> Tagger:
-    """The tagger of the configuration; what was found in the jets applies where the options say nothing."""
-    settings = config.tagger
-    for key in ("name", "preset", "seed", "where"):
-        if key in settings.options:
-            raise ConfigError(f"tagger.options: unknown key '{key}'; name and preset stand beside the options, seed at the top")
-    return create(settings.name, settings.preset, seed=config.seed, where="tagger.options", **{**found, **settings.options})
-
-
 def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console, command: str | None, threads: int) -> Path:
-    _create(config)  # a mistake in the settings shows before the jets are read
+    begin = find_start(config)
     _target(config)
     teachers = load_teachers(config.teacher_words)
     train, val = load_jets(config, console)
     check_teachers(teachers, train)
-    tagger = build_tagger(config, train.classes, 0 if train.scalars is None else train.scalars.shape[1])
+    scalars = 0 if train.scalars is None else train.scalars.shape[1]
+    tagger = build_tagger(config, train.classes, scalars, begin)
     tagger.training_range = measure(train.p4.numpy(), train.counts)
     if config.trainer.compile:
         getattr(tagger, "network", tagger).compile(dynamic=True)
@@ -183,7 +144,7 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
     from lorentznet.train.module import JetDataModule, TaggerModule
     from lorentznet.train.slurm import Requeued, RequeueOnSignal, under_slurm
 
-    start = _checkpoint_to_resume(folder, train, val, teachers) if resume else None
+    start = _checkpoint_to_resume(folder, train, val, teachers, begin) if resume else None
     with quiet_lightning(), process_group_of_the_block(), contextlib.ExitStack() as stack:
         record = EpochRecord(folder, config.trainer.patience, console)
         trainer = make_trainer(config, [record, *([RequeueOnSignal(folder)] if under_slurm() else [])])
@@ -191,11 +152,21 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
         if device.type == "cpu":
             keep_freed_memory()
         about = _about(
-            config, folder, tagger, train, val, teachers, device_name(device, threads if device.type == "cpu" else None), command
+            config,
+            folder,
+            tagger,
+            train,
+            val,
+            teachers,
+            begin,
+            device_name(device, threads if device.type == "cpu" else None),
+            command,
         )
         headline = OBJECTIVES[tagger.task].headline
         record.describe = lambda rows, best, finished: {**about, **_course(rows, best, headline, finished)}
         console.say(f"{tagger.name}: {tagger.n_parameters} parameters, symmetry {tagger.symmetry}, on {about['device']}")
+        if begin is not None and start is None:
+            console.say(what_is_kept(tagger, begin, scalars))
         if config.data.mirror and train.scalars is not None:
             names = ", ".join(train.card.scalars) if train.card is not None else f"{train.scalars.shape[1]} of them"
             console.say(f"data.mirror: the scalars of particles ({names}) are those of the jet itself in its mirror image too")
@@ -225,8 +196,10 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
     return folder.best
 
 
-def _checkpoint_to_resume(folder: RunFolder, train: JetArrays, val: JetArrays, teachers: Sequence[Teacher]) -> Path | None:
-    """``last.ckpt`` if there is one, after a check that it is whole and of the same jets and teachers."""
+def _checkpoint_to_resume(
+    folder: RunFolder, train: JetArrays, val: JetArrays, teachers: Sequence[Trained], begin: Trained | None
+) -> Path | None:
+    """``last.ckpt`` if there is one, after a check that it is whole and of the same jets, teachers and first weights."""
     if not folder.last.exists():
         return None
     read(folder.last)
@@ -236,6 +209,8 @@ def _checkpoint_to_resume(folder: RunFolder, train: JetArrays, val: JetArrays, t
             raise ConfigError(f"{folder.path}: was trained on other jets (files or card have changed); choose another --out")
         if [known["digest"] for known in before.get("teachers", [])] != [teacher.digest for teacher in teachers]:
             raise ConfigError(f"{folder.path}: was trained with other teachers (their files have changed); choose another --out")
+        if begin is not None and before.get("weights", {}).get("digest") != begin.digest:
+            raise ConfigError(f"{folder.path}: began with other weights ({begin.source} has changed); choose another --out")
     return folder.last
 
 
@@ -245,7 +220,8 @@ def _about(
     tagger: Tagger,
     train: JetArrays,
     val: JetArrays,
-    teachers: Sequence[Teacher],
+    teachers: Sequence[Trained],
+    begin: Trained | None,
     device: str,
     command: str | None,
 ) -> dict[str, Any]:
@@ -271,6 +247,7 @@ def _about(
             **_data(train, val),
         },
         **({"teachers": [teacher.facts for teacher in teachers]} if teachers else {}),
+        **({"weights": begin.facts} if begin is not None else {}),
         "range": tagger.training_range,
         "seed": config.seed,
         "device": device,

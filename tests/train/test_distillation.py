@@ -10,9 +10,10 @@ import torch
 import lorentznet as ln
 from lorentznet.errors import CheckpointError, ConfigError, DataError
 from lorentznet.train import checkpoint
-from lorentznet.train.distillation import Teacher, check_teachers, load_teachers, soft_labels
+from lorentznet.train.distillation import check_teachers, load_teachers, soft_labels
 from lorentznet.train.jet_arrays import JetArrays
 from lorentznet.train.objective import Tagging, cross_entropy
+from lorentznet.train.trained import Trained
 from lorentznet.train.training import fit
 
 CLASSES = ("qcd", "top")
@@ -54,7 +55,7 @@ def sigmoid(x):
 
 
 def teachers(*factors):
-    return [Teacher(f"t{n}", LogitTagger([factor]), "") for n, factor in enumerate(factors)]
+    return [Trained(f"t{n}", LogitTagger([factor]), "") for n, factor in enumerate(factors)]
 
 
 def test_soft_labels_are_the_mean_of_logarithms():
@@ -80,7 +81,7 @@ def test_labels_weigh_the_rest():
 
 def test_several_classes():
     classes, z = ("a", "b", "c"), np.array([0.5, -0.5])
-    one = Teacher("t", LogitTagger([1.0, -2.0, 0.0], classes), "")
+    one = Trained("t", LogitTagger([1.0, -2.0, 0.0], classes), "")
     found = soft_labels([one, one], jets_along(z, [0, 2], classes=classes))
     expected = (torch.from_numpy(z)[:, None] * torch.tensor([1.0, -2.0, 0.0], dtype=torch.float64)).softmax(1)
     torch.testing.assert_close(found, expected, atol=1e-14, rtol=0)
@@ -110,7 +111,7 @@ def test_certain_soft_labels_are_labels():
 
 def test_a_teacher_is_asked_once(tmp_path):
     jets, scalars = jets_along([0.3, -1.2], [1, 0]), np.array([[1.0], [2.0]])
-    one = Teacher("t", LogitTagger([1.0]), "one")
+    one = Trained("t", LogitTagger([1.0]), "one")
     fresh = soft_labels([one], jets, mirror=True)
     torch.testing.assert_close(soft_labels([one], jets, mirror=True, cache=tmp_path), fresh, atol=0, rtol=0)
     (kept,) = tmp_path.iterdir()
@@ -119,7 +120,7 @@ def test_a_teacher_is_asked_once(tmp_path):
     torch.testing.assert_close(again, torch.tensor([[0.125, 0.875], [0.75, 0.25]], dtype=torch.float64))
     for teacher, others, mirror in (
         (one, jets, False),
-        (Teacher("t", one.tagger, "two"), jets, True),
+        (Trained("t", one.tagger, "two"), jets, True),
         (one, jets_along([0.3, -1.3], [1, 0]), True),
         (one, jets_along([0.3, -1.2], [1, 0], scalars=scalars), True),
     ):
@@ -196,11 +197,11 @@ def test_what_cannot_teach(make_config, tmp_path):
         load_teachers([str(checkpoint.save(tmp_path / "m.ckpt", momenta))])
     jets = jets_along([0.3, 1.0], [0, 1])
     with pytest.raises(ConfigError, match="t knows the classes a, b, the training jets have qcd, top"):
-        check_teachers([Teacher("t", LogitTagger([1.0], ("a", "b")), "")], jets)
+        check_teachers([Trained("t", LogitTagger([1.0], ("a", "b")), "")], jets)
     charged = LogitTagger([1.0])
     charged.config.scalars = 2
     with pytest.raises(ConfigError, match="reads 2 scalars of each particle, the training jets have 0"):
-        check_teachers([Teacher("t", charged, "")], jets)
+        check_teachers([Trained("t", charged, "")], jets)
     with pytest.raises(ConfigError, match="a regression learns from its targets"):
         check_teachers(teachers(1.0), jets_along([0.3], [0], targets=np.ones((1, 4))))
     with pytest.raises(DataError, match="logits of t0 are not finite"):

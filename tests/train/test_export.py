@@ -109,6 +109,25 @@ def test_what_was_learned_from_others(study):
     assert "training jets in place of 75 % of the labels; the time of training those is not in this" in said
 
 
+def test_whose_weights_it_went_on_from(study):
+    folder = study.run.resolve().parent
+    known = {"source": str(folder / "made/seed1/best.ckpt"), "tagger": "cg", "parameters": 4946, "digest": "0"}
+    origin = {"seen": [f"{folder}/made.root#0:100"], "card": {"name": "made", "description": "Jets by lot"}}
+    config = yaml.safe_load((study.run / "config.yaml").read_text())
+    config["tagger"]["weights"] = known["source"]
+    (study.run / "config.yaml").write_text(yaml.safe_dump(config))
+    for weights, words in (
+        (known, "of `made/seed1/best.ckpt`, the time"),
+        ({**known, **origin}, "of `made/seed1/best.ckpt`, a training on `made.root#0:100` (made: Jets by lot), the time"),
+    ):
+        change(study.run / "run.json", weights=weights)
+        path = study.export(study.run, folder=study.out / words[-30])
+        facts = pretrained.facts("w", path.parent)
+        assert facts["training"]["config"]["tagger"]["weights"] == "made/seed1/best.ckpt"
+        assert f"Went on from the weights {words} of which is not in this." in " ".join(model_card.render(facts).split())
+        assert str(folder) not in path.with_suffix(".json").read_text()
+
+
 def refused(study, kind, words, *runs, **changes):
     with pytest.raises(kind, match=words) as caught:
         study.export(*runs, **changes)
@@ -184,6 +203,11 @@ def test_test_jets_that_were_trained_on(rows, study):
     if rows == "#":
         change(study.run / "run.json", data__train=[f"{study.jets}#0:240"])
     refused(study, DataError, "overlap")
+
+
+def test_test_jets_that_the_first_weights_were_trained_on(study):
+    change(study.run / "run.json", weights={"source": "x", "seen": [f"{study.jets}#test"]})
+    refused(study, DataError, "overlap with .*#test, on which the tagger, or one that it began with, was trained")
 
 
 def test_the_range_is_read_from_the_jets_where_the_checkpoint_does_not_say(study):

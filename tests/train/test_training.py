@@ -167,7 +167,7 @@ def test_float64(make_config, tmp_path):
 
 
 def test_initial_weights_depend_on_the_seed_only(comparing, make_config):
-    from lorentznet.train.training import build_tagger
+    from lorentznet.train.building import build_tagger
 
     torch.manual_seed(1)
     first = build_tagger(make_config(), ("a", "b")).state_dict()

@@ -1,0 +1,75 @@
+"""Trained taggers that a training begins with: those that it learns from, and the one whose weights it goes on from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lorentznet.errors import CheckpointError
+from lorentznet.taggers import Tagger
+from lorentznet.train import weights_file
+from lorentznet.train.checkpoint import load, load_run_info, locate
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained tagger, where it was found, and the SHA-256 of that file.
+
+    ``origin`` is what its own training says of its jets, where that is known: ``seen``, the words of all jets that it has seen, and
+    ``card``, the facts of their dataset card.
+    """
+
+    source: str
+    tagger: Tagger
+    digest: str
+    origin: Mapping[str, Any] | None = None
+
+    @classmethod
+    def find(cls, source: str | Path, setting: str) -> Trained:
+        """The tagger in a checkpoint, the folder of a training, or pretrained weights.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be used; the message names the setting.
+        """
+        try:
+            place = locate(source)
+            return cls(str(source), load(place), hashlib.sha256(place.read_bytes()).hexdigest(), _origin(place))
+        except CheckpointError as error:
+            raise CheckpointError(f"{setting}: {error}") from None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What ``run.json`` says of it."""
+        known = {"source": self.source, "tagger": self.tagger.name, "parameters": self.tagger.n_parameters, "digest": self.digest}
+        return {**known, **(self.origin or {})}
+
+
+def begun_with(info: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The trained taggers that a training began with, as its ``run.json`` names them."""
+    return [*info.get("teachers", []), *([info["weights"]] if info.get("weights") else [])]
+
+
+def seen(info: Mapping[str, Any]) -> list[str]:
+    """Words of all jets that a training has seen, also through the taggers that it began with, as far as that is known."""
+    data = info.get("data", {})
+    own = [*data.get("train", []), *data.get("val", [])]
+    return list(dict.fromkeys([*own, *(word for other in begun_with(info) for word in other.get("seen", []))]))
+
+
+def _origin(place: Path) -> dict[str, Any] | None:
+    if place.suffix == weights_file.SUFFIX:
+        facts = weights_file.read_facts(place)
+        info = {**facts.get("training", {}), "data": facts.get("data", {})}
+        card = {key: info["data"][key] for key in ("name", "description", "licence", "citation") if key in info["data"]}
+    else:
+        try:
+            info = load_run_info(place)
+        except CheckpointError:  # a file alone says nothing of its training
+            return None
+        card = info.get("data", {}).get("card")
+    return {"seen": seen(info), "card": card}
