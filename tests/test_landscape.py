@@ -229,12 +229,18 @@ def test_one_entry_learns_from_another(study, run, settings, toys, tmp_path, cap
 def test_one_entry_goes_on_from_generated_jets(study, run, settings, tmp_path, capsys, monkeypatch):
     pytest.importorskip("pythia8mc")
     values = yaml.safe_load(settings.read_text())
-    first = {**values["entries"][0], "label": "first", "sizes": [40], "seeds": [1], "data": {"train": "{generated}#0:{jets}"}}
+    first = {
+        **values["entries"][0],
+        "label": "first",
+        "sizes": [40],
+        "seeds": [1],
+        "data": {"train": "{generated}/few.root#0:{jets}"},
+    }
     values |= {
         "epochs": {40: 1, 60: 1},
         "sizes": [60],
         "baseline": None,
-        "generate": {"processes": ["top", "qcd"], "jets": 40, "seed": 5},
+        "generate": [{"name": "few", "processes": ["top", "qcd"], "jets": 40, "seed": 5}],
     }
     second = {**values["entries"][0], "label": "second", "like": "first", "weights": "first/40/seed1", "seeds": [1]}
     path = tmp_path / "transfer.yaml"
@@ -246,7 +252,7 @@ def test_one_entry_goes_on_from_generated_jets(study, run, settings, tmp_path, c
     runs = run.out / "runs"
     found = json.loads((runs / "second/60/seed1/run.json").read_text())["weights"]
     assert found["source"] == str(runs / "first/40/seed1/best.ckpt")
-    assert json.loads((runs / "first/40/seed1/run.json").read_text())["data"]["train"] == [f"{run.out}/generated.root#0:40"]
+    assert json.loads((runs / "first/40/seed1/run.json").read_text())["data"]["train"] == [f"{run.out}/generated/few.root#0:40"]
     assert run("predict", "--quiet", study_file=path) == 0
     assert run("keep", "--quiet", study_file=path) == 0
     record = tmp_path / "record" / "transfer"
@@ -259,13 +265,15 @@ def test_one_entry_goes_on_from_generated_jets(study, run, settings, tmp_path, c
     assert capsys.readouterr().out.split()[-1] == "trained"
     assert run("evaluate", study_file=path) == 0
     assert run("table", study_file=path) == 0
+    assert run("figure", study_file=path) == 0
     minutes = json.loads((run.out / "results.json").read_text())["results"][0]["cpu_minutes"][0]
+    assert "## 40 generated training jets, real test jets" in (run.out / "landscape.md").read_text()
     (row,) = [line for line in (run.out / "landscape.md").read_text().splitlines() if line.startswith("| `second` |")]
     assert f"first weights {minutes:.0f} (cpu, 1 thread)" in row
-    path.write_text(yaml.safe_dump({**values, "generate": None, "entries": [first, second]}))
+    path.write_text(yaml.safe_dump({**values, "generate": [], "entries": [first, second]}))
     monkeypatch.setattr(run, "out", tmp_path / "without")
     assert run("train", "--only", "first", study_file=path) == 1
-    assert "names {generated}, but the study has no 'generate'" in capsys.readouterr().err
+    assert "no jets are generated under this name: {generated}/few.root#0:{jets}" in capsys.readouterr().err
 
 
 def test_two_processes_share_the_work(study, run, settings):
@@ -294,7 +302,7 @@ def test_settings_of_the_study_can_be_built(study, name, tmp_path):
     for entry in found.entries:
         taggers.create(entry.tagger, entry.preset, **entry.options)
     for job in study["jobs"].make_jobs(found, "/data/jets", tmp_path):
-        assert job.config.train_words[0].startswith(str(job.generated) if job.wants_generated else "/data/jets")
+        assert job.config.train_words[0].startswith(str(job.generated) if job.generated_jets else "/data/jets")
         assert job.words("test")
 
 

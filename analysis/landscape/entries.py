@@ -38,11 +38,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Generation:
-    """Jets that the study generates for itself: what ``{generated}`` stands for in the words of the study."""
+    """Jets that the study generates for itself, as ``lorentznet generate`` does: ``{generated}/NAME.root`` in its words."""
 
+    name: str
     processes: tuple[str, ...]
     jets: int
     seed: int
+    mpi: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Study:
     optimizer: dict[str, Any] = field(default_factory=dict)
     trainer: dict[str, Any] = field(default_factory=dict)
     baseline: str | None = None
-    generate: Generation | None = None
+    generate: tuple[Generation, ...] = ()
 
     def __post_init__(self) -> None:
         labels = [entry.label for entry in self.entries]

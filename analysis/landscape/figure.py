@@ -22,8 +22,8 @@ def draw(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> Any:
     """
     lines: dict[str, list[Mapping[str, Any]]] = {}
     for item in numbers["results"]:
-        if item["size"] not in numbers.get("sizes", [item["size"]]):
-            continue  # trained on other jets than those of the study
+        if item.get("generated"):
+            continue  # of another kind than the jets of the axis
         lines.setdefault(item["entry"], []).append(item)
     like = {name: items[0]["like"] or name for name, items in lines.items()}
     colours = {name: colour(number) for number, name in enumerate(dict.fromkeys(like.values()))}

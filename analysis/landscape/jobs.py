@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from entries import Entry, Study, is_among, label_of
+from entries import Entry, Generation, Study, is_among, label_of
 
 from lorentznet.config import build, read_yaml
 from lorentznet.errors import ConfigError, nearest
@@ -91,13 +91,18 @@ class Job:
 
     @property
     def generated(self) -> Path:
-        """Where the jets lie that the study generates for itself."""
-        return self.out / "generated.root"
+        """Folder of the jets that the study generates for itself."""
+        return self.out / "generated"
 
     @property
-    def wants_generated(self) -> bool:
-        """Whether this training reads them."""
-        return any("{generated}" in str(self._data[what]) for what in ("train", "val"))
+    def generated_jets(self) -> list[Generation]:
+        """The generated jets that this training reads."""
+        words = [str(self._data[what]) for what in ("train", "val")]
+        found = [one for one in self.study.generate if any(f"{{generated}}/{one.name}.root" in word for word in words)]
+        if not found and any("{generated}" in word for word in words):
+            names = ", ".join(f"{{generated}}/{one.name}.root" for one in self.study.generate) or "none: add 'generate'"
+            raise ConfigError(f"{self.name}: no jets are generated under this name: {' '.join(words)}; possible: {names}")
+        return found
 
     @property
     def config(self) -> TrainConfig:

@@ -24,7 +24,7 @@ from entries import read_study
 from jobs import Job, alone, make_jobs, reserved
 
 from lorentznet.console import Console
-from lorentznet.errors import ConfigError, DataError, LorentznetError
+from lorentznet.errors import DataError, LorentznetError
 
 HERE = Path(__file__).parent
 
@@ -65,8 +65,7 @@ def train(jobs: Sequence[Job], console: Console) -> int:
                 continue
             console.say(f"[{number}/{len(jobs)}] {job.name}")
             try:
-                if job.wants_generated:
-                    generate(job, console)
+                generate(job, console)
                 fit(job.config, job.folder.path, resume=True, console=console, command=" ".join(sys.argv))
             except Exception as error:  # the others are trained all the same
                 failed += 1
@@ -77,16 +76,15 @@ def train(jobs: Sequence[Job], console: Console) -> int:
 
 
 def generate(job: Job, console: Console) -> None:
-    """Jets that the study generates for itself, unless they are there; they are the same on every machine."""
+    """Make the generated jets of a training, unless they are there; they are the same on every machine."""
     import lorentznet.data.generate as generator
 
-    wanted = job.study.generate
-    if wanted is None:
-        raise ConfigError(f"{job.name}: names {{generated}}, but the study has no 'generate'; add processes, jets and seed")
-    with alone(job.out, "generated"):
-        if not job.generated.exists():
-            with console.progress("generating jets", wanted.jets) as advance:
-                generator.generate(wanted.processes, wanted.jets, job.generated, wanted.seed, progress=advance)
+    for wanted in job.generated_jets:
+        path = job.generated / f"{wanted.name}.root"
+        with alone(job.out, f"generated_{wanted.name}"):
+            if not path.exists():
+                with console.progress(f"generating {path.name}", wanted.jets) as advance:
+                    generator.generate(wanted.processes, wanted.jets, path, wanted.seed, mpi=wanted.mpi, progress=advance)
 
 
 def use_scores(stage: str, jobs: Sequence[Job], kept: Path, out: Path, console: Console) -> None:

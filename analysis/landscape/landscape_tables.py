@@ -37,9 +37,10 @@ def markdown(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> str:
         "all its teachers are given too, and where it goes on from the weights of another training, those of that.",
     ]
     every = numbers["results"]
-    for size in sorted({item["size"] for item in every}):
-        items = [item for item in every if item["size"] == size]
-        lines += ["", f"## {size:,} training jets", "", *_table(_HEADER, (_values(item, every) for item in items))]
+    for generated, size in sorted({(bool(item.get("generated")), item["size"]) for item in every}):
+        items = [item for item in every if (bool(item.get("generated")), item["size"]) == (generated, size)]
+        kind = "generated training jets, real test jets" if generated else "training jets"
+        lines += ["", f"## {size:,} {kind}", "", *_table(_HEADER, (_values(item, every) for item in items))]
         together = [item for item in items if item["ensemble"]]
         if together:
             header = ["ensemble (mean of the logits)", "seeds", *NAMES.values()]

@@ -93,7 +93,7 @@ def evaluate(
         ]
         results.append(item)
     counts = {name: int((jets.labels == number).sum()) for number, name in enumerate(jets.classes)}
-    numbers = {"description": study.description, "test_jets": counts, "sizes": list(study.sizes), "results": results}
+    numbers = {"description": study.description, "test_jets": counts, "results": results}
     return numbers if known is None else _kept(numbers, known, jobs, console)
 
 
@@ -147,6 +147,7 @@ def _facts(group: Sequence[Scored]) -> dict[str, Any]:
         "like": job.entry.like,
         "teachers": list(job.entry.teachers),
         "weights": job.entry.weights,
+        "generated": bool(job.generated_jets),
         "tagger": job.entry.tagger,
         "preset": job.entry.preset,
         "parameters": first["parameters"],
