@@ -244,7 +244,8 @@ def test_one_entry_goes_on_from_generated_jets(study, run, settings, tmp_path, c
     }
     second = {**values["entries"][0], "label": "second", "like": "first", "weights": "first/40/seed1", "seeds": [1]}
     path = tmp_path / "transfer.yaml"
-    path.write_text(yaml.safe_dump({**values, "entries": [first, second]}))
+    third = {**second, "label": "third", "weights": "second/60/seed1"}
+    path.write_text(yaml.safe_dump({**values, "entries": [first, second, third]}))
     monkeypatch.setattr(run, "out", tmp_path / "out")
     assert run("train", "--only", "second", study_file=path) == 1
     assert "needs trainings that are not finished: first/40/seed1" in capsys.readouterr().err
@@ -256,7 +257,10 @@ def test_one_entry_goes_on_from_generated_jets(study, run, settings, tmp_path, c
     assert run("predict", "--quiet", study_file=path) == 0
     assert run("keep", "--quiet", study_file=path) == 0
     record = tmp_path / "record" / "transfer"
-    assert [str(file.relative_to(record)) for file in record.rglob("*.ckpt")] == ["first/40/seed1.ckpt"]
+    assert [str(file.relative_to(record)) for file in sorted(record.rglob("*.ckpt"))] == [
+        "first/40/seed1.ckpt",
+        "second/60/seed1.ckpt",
+    ]
     # elsewhere it goes on from the record's weights, and is the same training
     monkeypatch.setattr(run, "out", tmp_path / "elsewhere")
     assert run("train", "--quiet", "--only", "second", study_file=path) == 0
@@ -266,10 +270,17 @@ def test_one_entry_goes_on_from_generated_jets(study, run, settings, tmp_path, c
     assert run("evaluate", study_file=path) == 0
     assert run("table", study_file=path) == 0
     assert run("figure", study_file=path) == 0
-    minutes = json.loads((run.out / "results.json").read_text())["results"][0]["cpu_minutes"][0]
-    assert "## 40 generated training jets, real test jets" in (run.out / "landscape.md").read_text()
-    (row,) = [line for line in (run.out / "landscape.md").read_text().splitlines() if line.startswith("| `second` |")]
-    assert f"first weights {minutes:.0f} (cpu, 1 thread)" in row
+    path_of_results = run.out / "results.json"
+    numbers = json.loads(path_of_results.read_text())
+    for minutes, item in zip((40.0, 2.0, 3.0), numbers["results"], strict=True):
+        item["cpu_minutes"] = [minutes]
+    path_of_results.write_text(json.dumps(numbers))
+    assert run("table", study_file=path) == 0
+    said = (run.out / "landscape.md").read_text()
+    assert "## 40 generated training jets, real test jets" in said
+    for label, minutes in (("first", "40.0"), ("second", "2.0, first weights 40"), ("third", "3.0, first weights 42")):
+        (row,) = [line for line in said.splitlines() if line.startswith(f"| `{label}` | 4")]
+        assert row.endswith(f"| {minutes} (cpu, 1 thread) |")
     path.write_text(yaml.safe_dump({**values, "generate": [], "entries": [first, second]}))
     monkeypatch.setattr(run, "out", tmp_path / "without")
     assert run("train", "--only", "first", study_file=path) == 1

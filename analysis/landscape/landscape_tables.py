@@ -34,7 +34,7 @@ def markdown(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> str:
         "differences are known better than values. *Seeds ±* is the standard deviation over the seeds, *survive* the mean number of "
         "background jets that pass. Epochs are chosen by the validation jets, whose AUC is the mean over the seeds. "
         "CPU minutes are those of one training, validation included, on the device named; where a tagger learns from others, those of "
-        "all its teachers are given too, and where it goes on from the weights of another training, those of that.",
+        "all its teachers are given too, and where it goes on from the weights of other trainings, those of these.",
     ]
     every = numbers["results"]
     for generated, size in sorted({(bool(item.get("generated")), item["size"]) for item in every}):
@@ -117,13 +117,18 @@ def _estimate(found: Mapping[str, Any], survivors: bool = True) -> str:
 
 def _values(item: Mapping[str, Any], every: Sequence[Mapping[str, Any]]) -> list[str]:
     single, minutes = item["single"], item["cpu_minutes"]
-    before: dict[str, list[float]] = {"teachers": [], "first weights": []}
+    of: dict[str, tuple[float, Any]] = {}
+    taught, begun = [], []
     for other in every:
         for seed, time in zip(other["seeds"], other["cpu_minutes"], strict=True):
+            of[f"{other['entry']}/{other['size']}/seed{seed}"] = time, other.get("weights")
             if other["size"] == item["size"] and is_among(item.get("teachers", ()), other["entry"], seed):
-                before["teachers"].append(time)
-            if item.get("weights") == f"{other['entry']}/{other['size']}/seed{seed}":
-                before["first weights"].append(time)
+                taught.append(time)
+    name = item.get("weights")
+    while name in of:
+        time, name = of[name]
+        begun.append(time)
+    before = {"teachers": taught, "first weights": begun}
     earlier = "".join(f", {what} {sum(times):.0f}" for what, times in before.items() if times)
     spread = single["auc"]["seed_std"]
     return [

@@ -39,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--truth", dest="level", action="store_const", const="truth", help="no detector: all visible stable particles"
     )
     parser.set_defaults(level="detector")
-    parser.add_argument("--mpi", action="store_true", help="simulate multiparton interactions (three times slower)")
+    parser.add_argument(
+        "--mpi",
+        action="store_true",
+        help="simulate multiparton interactions (three times slower; closer to the top-tagging reference set)",
+    )
     parser.add_argument(
         "--pt-hat-min",
         type=float,

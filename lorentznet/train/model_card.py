@@ -161,7 +161,7 @@ def _taught(teachers: Sequence[Mapping[str, Any]]) -> str:
 def _begun(weights: Mapping[str, Any]) -> str:
     """Whose weights the training went on from, in words."""
     card = weights.get("card") or {}
-    jets = f", a training on {', '.join(f'`{word}`' for word in weights['seen'])}" if weights.get("seen") else ""
+    jets = f", which had seen {', '.join(f'`{word}`' for word in weights['seen'])}" if weights.get("seen") else ""
     about = f" ({card['name']}: {card.get('description', '')})".replace(": )", ")") if card.get("name") else ""
     return f"Went on from the weights of `{weights['source']}`{jets}{about}, the time of which is not in this."
 

@@ -118,7 +118,7 @@ def test_whose_weights_it_went_on_from(study):
     (study.run / "config.yaml").write_text(yaml.safe_dump(config))
     for weights, words in (
         (known, "of `made/seed1/best.ckpt`, the time"),
-        ({**known, **origin}, "of `made/seed1/best.ckpt`, a training on `made.root#0:100` (made: Jets by lot), the time"),
+        ({**known, **origin}, "of `made/seed1/best.ckpt`, which had seen `made.root#0:100` (made: Jets by lot), the time"),
     ):
         change(study.run / "run.json", weights=weights)
         path = study.export(study.run, folder=study.out / words[-30])

@@ -69,7 +69,8 @@ def generate(
     level
         One of :data:`LEVELS`.
     mpi
-        Whether to simulate multiparton interactions (three times slower).
+        Whether to simulate multiparton interactions (three times slower). The jets are then like those of the top-tagging reference
+        set in mass and number of particles, although its description says that it has none; without them QCD jets are lighter.
     workers
         Worker processes; None takes all cores.
     splits
