@@ -11,7 +11,8 @@ import numpy as np
 from lorentznet.reports.style import axes, colour, note, save, style
 
 MARKERS = "osD^v<>pP*X"
-LINES = ("-", "--", "-.", ":")  # an entry, and the versions of it
+LINES = ("-", "--", "-.", ":", (0, (1, 3)), (0, (6, 2, 1, 2, 1, 2)))  # an entry, and the versions of it
+SPREAD = 1.3  # from the first entry to the last, so that error bars stand beside each other
 LEGEND = 4  # columns of the legend
 
 
@@ -36,7 +37,7 @@ def draw(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> Any:
             points = sorted(
                 (item for item in items if item["single"][quantity]["value"] is not None), key=lambda item: item["size"]
             )
-            shift = 1.025 ** (number - len(lines) / 2)  # so that error bars stand beside each other
+            shift = SPREAD ** (number / len(lines) - 0.5)
             values = [item["single"][quantity] for item in points]
             panel.errorbar(
                 [shift * item["size"] for item in points],
@@ -48,7 +49,7 @@ def draw(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> Any:
                 markersize=4.5,
                 linewidth=1.2,
                 elinewidth=0.8,
-                label=name,
+                label=f"{name}, after generated jets" if any(item.get("weights") for item in items) else name,
             )
         _published(panel, quoted, quantity)
         panel.set(xscale="log", xlabel="number of training jets")
