@@ -70,6 +70,7 @@ class Study:
         if self.baseline is not None and self.baseline not in labels:
             raise ConfigError(f"baseline: there is no entry '{self.baseline}'; {nearest(self.baseline, labels)}")
         seeded = {f"{entry.label}/seed{seed}" for entry in self.entries for seed in entry.seeds or self.seeds}
+        every = [name for entry in self.entries for name in trainings(self, entry)]
         for entry in self.entries:
             for key, names in (
                 ("like", () if entry.like is None else (entry.like,)),
@@ -82,11 +83,9 @@ class Study:
             for name in entry.teachers:
                 if "/" in name and name not in seeded:
                     raise ConfigError(f"{entry.label}: teachers: there is no training '{name}'; {nearest(name, seeded)}")
-        names = [name for entry in self.entries for name in trainings(self, entry)]
-        for entry in self.entries:
-            if entry.weights is not None and entry.weights not in names:
+            if entry.weights is not None and entry.weights not in every:
                 raise ConfigError(
-                    f"{entry.label}: weights: there is no training '{entry.weights}'; {nearest(entry.weights, names)}"
+                    f"{entry.label}: weights: there is no training '{entry.weights}'; {nearest(entry.weights, every)}"
                 )
 
 

@@ -69,7 +69,7 @@ def build_tagger(config: TrainConfig, classes: tuple[str, ...], scalars: int = 0
         )
     found: dict[str, Any] = {} if regression else {"classes": len(classes)}
     if start is not None:
-        _check_scalars(start, scalars)
+        start.check_scalars("tagger.weights", scalars)
     elif scalars and _reads_scalars(tagger_class(settings.name).Config):
         found["scalars"] = scalars
     tagger = _make(config, start, **found)
@@ -103,15 +103,6 @@ def what_is_kept(tagger: Tagger, start: Trained, scalars: int = 0) -> str:
     if scalars and getattr(tagger.config, "scalars", scalars) == 0:
         said += f"; these read no scalars of particles, the {scalars} of the jets are not used"
     return said
-
-
-def _check_scalars(start: Trained, scalars: int) -> None:
-    """Refuse weights for other particle scalars than the jets have; none are possible."""
-    known = getattr(start.tagger.config, "scalars", 0)
-    if known not in (0, scalars):
-        raise ConfigError(
-            f"tagger.weights: {start.source} reads {known} scalars of each particle, the training jets have {scalars}; give the same card"
-        )
 
 
 def _reads_scalars(settings: type) -> bool:

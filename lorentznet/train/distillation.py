@@ -73,11 +73,7 @@ def check_teachers(teachers: Sequence[Trained], jets: JetArrays) -> None:
                 f"{where} knows the classes {', '.join(known) or 'without names'}, the training jets have {', '.join(jets.classes)}; "
                 "give taggers that were trained on the same classes in the same order"
             )
-        wanted = getattr(teacher.tagger.config, "scalars", 0)
-        if wanted not in (0, scalars):
-            raise ConfigError(
-                f"{where} reads {wanted} scalars of each particle, the training jets have {scalars}; give the same card"
-            )
+        teacher.check_scalars("distillation.teachers", scalars)
 
 
 def soft_labels(

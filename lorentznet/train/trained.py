@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lorentznet.errors import CheckpointError
+from lorentznet.errors import CheckpointError, ConfigError
 from lorentznet.taggers import Tagger
 from lorentznet.train import weights_file
 from lorentznet.train.checkpoint import load, load_run_info, locate
@@ -41,6 +41,14 @@ class Trained:
             return cls(str(source), load(place), hashlib.sha256(place.read_bytes()).hexdigest(), _origin(place))
         except CheckpointError as error:
             raise CheckpointError(f"{setting}: {error}") from None
+
+    def check_scalars(self, setting: str, scalars: int) -> None:
+        """Refuse it if it reads other particle scalars than the jets have, of which it may read none; :class:`ConfigError`."""
+        known = getattr(self.tagger.config, "scalars", 0)
+        if known not in (0, scalars):
+            raise ConfigError(
+                f"{setting}: {self.source} reads {known} scalars of each particle, the training jets have {scalars}; give the same card"
+            )
 
     @property
     def facts(self) -> dict[str, Any]:

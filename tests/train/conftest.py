@@ -106,3 +106,45 @@ def toy_weights(toy_study, toys, tmp_path_factory):
     about = {"description": "Toy jets", "licence": "CC-BY-4.0", "citation": "Nobody, https://doi.org/10.0/none"}
     card.write_text(yaml.safe_dump(toys.card(**about)))
     return pretrained.export("cg-toy", toy_study.run, toy_study.evaluation, toy_study.invariance, folder / "given", card=card)
+
+
+@pytest.fixture
+def interrupted(listening):
+    """``interrupted(config, folder)``: a training that Ctrl-C stops after the first of three epochs."""
+    from lorentznet.train.training import fit
+
+    def interrupt(line):
+        if "epoch   1/3" in line:
+            raise KeyboardInterrupt
+
+    def begin(config, folder):
+        with pytest.raises(KeyboardInterrupt):
+            fit(config, folder, console=listening(interrupt))
+
+    return begin
+
+
+@pytest.fixture
+def refuses_another(interrupted, make_config, trained, tmp_path, comparing):
+    """A training that begins with another one is taken up bit by bit, unless the weights of that have changed.
+
+    ``refuses_another(setting, words)``: the setting names the other training, the words are those of the error. Returned is the folder
+    of a training that was interrupted and may not go on.
+    """
+    from lorentznet.errors import ConfigError
+    from lorentznet.train import checkpoint
+    from lorentznet.train.training import fit
+
+    def check(setting, words):
+        config = make_config(**{setting: str(trained)})
+        fit(config, tmp_path / "whole")
+        interrupted(config, tmp_path / "resumed")
+        fit(config, tmp_path / "resumed", resume=True)
+        comparing.assert_same_training(tmp_path / "resumed", tmp_path / "whole")
+        interrupted(config, tmp_path / "changed")
+        checkpoint.save(trained / "best.ckpt", checkpoint.load(trained / "last.ckpt"))
+        with pytest.raises(ConfigError, match=words):
+            fit(config, tmp_path / "changed", resume=True)
+        return tmp_path / "changed"
+
+    return check

@@ -91,24 +91,10 @@ def test_what_was_seen_through_others():
     assert "mpi.root#0:96000" in Trained.find("cg-small", "here").facts["seen"]
 
 
-def test_a_resumed_training_began_with_the_same_weights(make_config, listening, trained, tmp_path, comparing):
-    def interrupt(line):
-        if "epoch   1/3" in line:
-            raise KeyboardInterrupt
-
-    config = make_config(tagger__weights=str(trained))
-    fit(config, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        fit(config, tmp_path / "resumed", console=listening(interrupt))
-    fit(config, tmp_path / "resumed", resume=True)
-    comparing.assert_same_training(tmp_path / "resumed", tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        fit(config, tmp_path / "changed", console=listening(interrupt))
-    checkpoint.save(trained / "best.ckpt", ln.load(trained / "last.ckpt"))
-    with pytest.raises(ConfigError, match="began with other weights"):
-        fit(config, tmp_path / "changed", resume=True)
+def test_a_resumed_training_began_with_the_same_weights(refuses_another, make_config):
+    changed = refuses_another("tagger__weights", "began with other weights")
     with pytest.raises(ConfigError, match=r"tagger\.weights"):
-        fit(make_config(), tmp_path / "changed", resume=True)
+        fit(make_config(), changed, resume=True)
 
 
 def test_pretrained_weights_by_name(make_config):

@@ -1,6 +1,5 @@
 """Learning from other taggers: the soft labels and their loss by hand, a training from wrong labels, and what is refused."""
 
-import contextlib
 import hashlib
 
 import numpy as np
@@ -153,36 +152,20 @@ def test_a_training_learns_what_its_teacher_says(make_config, tmp_path, comparin
     assert comparing.rows(tmp_path / "hardly")[-1]["val_auc"] > 0.7
 
 
-def test_a_resumed_training_has_the_same_teachers(make_config, listening, trained, tmp_path, comparing):
-    def interrupt(line):
-        if "epoch   1/3" in line:
-            raise KeyboardInterrupt
-
-    config = make_config(distillation__teachers=str(trained))
-    fit(config, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        fit(config, tmp_path / "resumed", console=listening(interrupt))
-    fit(config, tmp_path / "resumed", resume=True)
-    comparing.assert_same_training(tmp_path / "resumed", tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        fit(config, tmp_path / "changed", console=listening(interrupt))
-    checkpoint.save(trained / "best.ckpt", ln.load(trained / "last.ckpt"))
-    with pytest.raises(ConfigError, match="trained with other teachers"):
-        fit(config, tmp_path / "changed", resume=True)
+def test_a_resumed_training_has_the_same_teachers(refuses_another, make_config, trained):
+    changed = refuses_another("distillation__teachers", "trained with other teachers")
     with pytest.raises(ConfigError, match=r"distillation\.share"):
-        fit(make_config(distillation__teachers=str(trained), distillation__share=0.5), tmp_path / "changed", resume=True)
+        fit(make_config(distillation__teachers=str(trained), distillation__share=0.5), changed, resume=True)
 
 
-def test_a_resumed_training_may_keep_what_teachers_said_elsewhere(make_config, listening, trained, tmp_path, comparing):
-    def interrupt(line):
-        if "epoch   1/3" in line:
-            raise KeyboardInterrupt
-
+def test_a_resumed_training_may_keep_what_teachers_said_elsewhere(make_config, interrupted, trained, tmp_path, comparing):
     fit(make_config(distillation__teachers=str(trained)), tmp_path / "whole")
     for run, folder, stop in (("resumed", "a", True), ("resumed", "b", False)):
         config = make_config(distillation__teachers=str(trained), distillation__cache=str(tmp_path / folder))
-        with pytest.raises(KeyboardInterrupt) if stop else contextlib.nullcontext():
-            fit(config, tmp_path / run, resume=not stop, console=listening(interrupt) if stop else None)
+        if stop:
+            interrupted(config, tmp_path / run)
+        else:
+            fit(config, tmp_path / run, resume=True)
         assert len(list((tmp_path / folder).iterdir())) == 1
     comparing.assert_same_training(tmp_path / "resumed", tmp_path / "whole")
 
