@@ -62,8 +62,7 @@ class CGLayer(nn.Module):
         scalars, hodge = irreps.terms[0][0], not reflections
         self.edges = EdgeFunctions(n_functions, scalars, edge_functions) if edge_functions else None
         # plain, directed and twice directed weights side by side: one matrix product, which reads the pair basis once
-        self.split = [products] * (order + 1)
-        self.radial = RadialWeights(edge_functions or n_functions, sum(self.split))
+        self.radial = RadialWeights(edge_functions or n_functions, (order + 1) * products)
         self.narrow = IrrepMixing(irreps, channels, hodge=hodge)
         self.source = ScalarGate(channels, scalars)
         self.message = CGMessage(channels, reflections)
@@ -94,10 +93,13 @@ class CGLayer(nn.Module):
         narrow = self.source(self.narrow(features), features[0])
         if self.edges is not None:
             basis = self.edges(features, basis, graph)
-        plain, directed, *twice = self.radial(basis).split(self.split)
-        sums = self.message(narrow, vectors, plain, directed, graph)
+        sent = list(self.message.sent(narrow, vectors))
         if self.second is not None:
-            sums += self.second(narrow, vectors, twice[0], graph)
+            sent.append(self.second.sent(narrow, vectors))
+        first, directed, *twice = graph.sums(self.radial(basis), sent)
+        sums = self.message.received((first, directed), vectors)
+        if self.second is not None:
+            sums += self.second.received(twice[0], vectors)
         combined = self.combine([*narrow, *sums])
         update = self.norm(self.widen([*features, *combined, *sums, *self.square(combined)]), frame.time)
         update = self.gate(update, frame.time)

@@ -12,6 +12,7 @@ number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,13 @@ from torch import Tensor
 from torch.nn import functional
 from torch_geometric.nn import MessagePassing
 
+from lorentznet.nn.pair_sums import channel_groups, pair_sums
 from lorentznet.nn.pairs import pair_mask
 
 if TYPE_CHECKING:
     from lorentznet.nn.frame import JetFrame
 
 _PIECE = 4096
-_LANES = 16  # numbers of float32 in a vector register
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,19 @@ class DenseGraph:
         x
             Shape (channels, jets, particles, dim).
         """
-        if x.shape[-1] % _LANES == 0:
-            return weights @ x
-        # Rows of few numbers do not fill a vector register, rows of particles do.
-        return (x.mT @ weights.mT).mT
+        return self.sums(weights, (x,))[0]
+
+    def sums(self, weights: Tensor, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The same for several x at once, each with its own channels of f.
+
+        Parameters
+        ----------
+        weights
+            f, shape (channels of all parts, jets, particles, particles).
+        parts
+            Shapes (channels, jets, particles, dim).
+        """
+        return pair_sums(weights, parts)
 
 
 @dataclass(frozen=True)
@@ -138,6 +148,10 @@ class SparseGraph:
         """sum_j f_ij x_j, shape (channels, jets, particles, dim), of f (channels, edges) and x (channels, jets, particles, dim)."""
         summed: Tensor = _EDGE_SUM(x.flatten(1, 2), weights, self)
         return summed.view(x.shape)
+
+    def sums(self, weights: Tensor, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The same for several x at once, each with its own channels of f."""
+        return tuple(self.sum(f, x) for f, x in channel_groups(weights, parts))
 
 
 Graph = DenseGraph | SparseGraph

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from lorentznet.nn.graph import DenseGraph, Graph
+from lorentznet.nn.pair_sums import pair_products
 from lorentznet.nn.radial import NEIGHBOURS
 
 _PAIRS = 10_000
@@ -93,11 +94,11 @@ class _BellSums(torch.autograd.Function):
             rows = _bells(g, s[jets], slopes=True)
             bells, slopes = rows[: len(g) + 1], rows[len(g) + 1 :]
             plain, directed = (weight @ bells).view(len(weight), *s[jets].shape).chunk(2)
-            of_first, of_second, some = by_first[:, jets], by_second[:, jets], x[:, jets]
+            of_first, of_second, some = (array[:, jets].contiguous() for array in (by_first, by_second, x))
             to_some = directed.mT @ of_second
             to_some[..., :dim] += plain.mT @ of_first
             to_x[:, jets] = to_some
-            to_weights = torch.cat((of_first @ some[..., :dim].mT, of_second @ some.mT)).flatten(1)
+            to_weights = pair_products((of_first, of_second), (some[..., :dim], some)).view(len(weight), -1)
             to_bells.addmm_(to_weights, rows.T)
             if to_s is not None:
                 # d bell / d s = (2 g / s) d bell / d g; nothing moves at s = 0

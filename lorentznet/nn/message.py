@@ -47,9 +47,7 @@ class CGMessage(EquivariantModule):
         self.sizes = [irrep.dim for irrep in self.product.irreps_out.irreps]
         self.with_vector = SparseProduct(self.product.table())
 
-    def forward(
-        self, features: Sequence[Tensor], vectors: Tensor, plain: Tensor, directed: Tensor, graph: Graph = ALL_PAIRS
-    ) -> list[Tensor]:
+    def forward(self, features: Sequence[Tensor], vectors: Tensor, weights: Tensor, graph: Graph = ALL_PAIRS) -> list[Tensor]:
         """Aggregated features, then their products with p_i - p_j.
 
         Parameters
@@ -58,19 +56,25 @@ class CGMessage(EquivariantModule):
             F_j, tensors (channels, jets, particles, dim).
         vectors
             p_i, shape (jets, particles, 4).
-        plain, directed
-            f_ij of the two kinds, shape (channels, *pairs): (channels, jets, particles, particles) for all pairs, zero where a particle
-            is missing.
+        weights
+            f_ij of the two kinds of messages, shape (2 channels, *pairs): (2 channels, jets, particles, particles) for all pairs, zero
+            where a particle is missing.
         graph
             Who is a neighbour of whom.
         """
+        return self.received(graph.sums(weights, self.sent(features, vectors)), vectors)
+
+    def sent(self, features: Sequence[Tensor], vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """What each particle sends, with weights of the first and of the second kind, (channels, jets, particles, dim)."""
         x = torch.cat([feature.movedim(-1, 0) for feature in features])  # components first
-        vectors = vectors.movedim(-1, 0)[:, None].contiguous()
-        first = aggregate(plain, x, graph)
-        summed, crossed = aggregate(directed, torch.cat((x, self.with_vector(vectors, x).to(x))), graph).split(
-            [sum(self.dims), sum(self.sizes)]
-        )
-        second = self.with_vector(vectors, summed).to(x) - crossed
+        both = torch.cat((x, self.with_vector(components_first(vectors), x).to(x)))
+        return x.movedim(0, -1), both.movedim(0, -1)
+
+    def received(self, sums: Sequence[Tensor], vectors: Tensor) -> list[Tensor]:
+        """The messages, of the sums over neighbours of what they send."""
+        first, both = (part.movedim(-1, 0) for part in sums)
+        summed, crossed = both.split([sum(self.dims), sum(self.sizes)])
+        second = self.with_vector(components_first(vectors), summed).to(summed) - crossed
         return [part.movedim(0, -1).contiguous() for part in (*first.split(self.dims), *second.split(self.sizes))]
 
     @classmethod
@@ -82,9 +86,9 @@ class CGMessage(EquivariantModule):
         """Features, momenta and weights."""
         features = self.irreps_in.random((2, 5), generator)
         channels = features[0].shape[0]
-        weights = torch.randn((2, channels, 2, 5, 5), generator=generator, dtype=torch.float64)
+        weights = torch.randn((2 * channels, 2, 5, 5), generator=generator, dtype=torch.float64)
         vectors = torch.randn((2, 5, 4), generator=generator, dtype=torch.float64)
-        return (features, self.irreps_in), (vectors, Irrep(1, 1)), (weights[0], None), (weights[1], None)
+        return (features, self.irreps_in), (vectors, Irrep(1, 1)), (weights, None)
 
 
 class CliffordMessage(EquivariantModule):
@@ -103,13 +107,20 @@ class CliffordMessage(EquivariantModule):
         self.blades = grades.blades
         self.irreps_in, self.irreps_out = grades.law(channels), grades.law(2 * channels)
 
-    def forward(self, x: Tensor, vectors: Tensor, plain: Tensor, directed: Tensor, graph: Graph = ALL_PAIRS) -> Tensor:
+    def forward(self, x: Tensor, vectors: Tensor, weights: Tensor, graph: Graph = ALL_PAIRS) -> Tensor:
         """Both sums, channels one after the other; arguments as in :class:`CGMessage`, ``x`` (components, channels, jets, particles)."""
-        components_first = vectors.movedim(-1, 0)[:, None].contiguous()
-        first = aggregate(plain, x, graph)
-        product = vector_product(components_first, x, self.blades).to(x)  # of bfloat16 factors it is float32
-        summed, crossed = aggregate(directed, torch.cat((x, product)), graph).split(len(self.blades))
-        return torch.cat((first, vector_product(components_first, summed, self.blades).to(x) - crossed), 1)
+        return self.received(graph.sums(weights, self.sent(x, vectors)), vectors)
+
+    def sent(self, x: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """What each particle sends, with weights of the first and of the second kind, (channels, jets, particles, dim)."""
+        product = vector_product(components_first(vectors), x, self.blades).to(x)  # of bfloat16 factors it is float32
+        return x.movedim(0, -1), torch.cat((x, product)).movedim(0, -1)
+
+    def received(self, sums: Sequence[Tensor], vectors: Tensor) -> Tensor:
+        """The messages, of the sums over neighbours of what they send."""
+        first, both = (part.movedim(-1, 0) for part in sums)
+        summed, crossed = both.split(len(self.blades))
+        return torch.cat((first, vector_product(components_first(vectors), summed, self.blades).to(summed) - crossed), 1)
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
@@ -119,21 +130,11 @@ class CliffordMessage(EquivariantModule):
     def example_inputs(self, generator: torch.Generator) -> tuple:
         """Multivectors, momenta and weights."""
         x = self.irreps_in.random((2, 5), generator)
-        weights = torch.randn((2, x.shape[1], 2, 5, 5), generator=generator, dtype=torch.float64)
+        weights = torch.randn((2 * x.shape[1], 2, 5, 5), generator=generator, dtype=torch.float64)
         vectors = torch.randn((2, 5, 4), generator=generator, dtype=torch.float64)
         return (x, self.irreps_in), (vectors, Irrep(1, 1)), (weights[0], None), (weights[1], None)
 
 
-def aggregate(weights: Tensor, x: Tensor, graph: Graph = ALL_PAIRS) -> Tensor:
-    """sum_j f_ij x_j for components-first features.
-
-    Parameters
-    ----------
-    weights
-        Shape (channels, *pairs).
-    x
-        Shape (components, channels, jets, particles).
-    graph
-        Who is a neighbour of whom.
-    """
-    return graph.sum(weights, x.permute(1, 2, 3, 0)).permute(3, 0, 1, 2)
+def components_first(vectors: Tensor) -> Tensor:
+    """Vectors (jets, particles, 4) as (4, 1, jets, particles)."""
+    return vectors.movedim(-1, 0)[:, None].contiguous()

@@ -11,8 +11,8 @@ from lorentznet.data.batch import JetBatch
 from lorentznet.errors import ConfigError
 from lorentznet.group import Irreps, LorentzTransform
 from lorentznet.nn.frame import FrameConditioner
-from lorentznet.nn.graph import DenseGraph, SparseGraph, graph_of
-from lorentznet.nn.message import CGMessage, CliffordMessage, aggregate
+from lorentznet.nn.graph import ALL_PAIRS, DenseGraph, SparseGraph, graph_of
+from lorentznet.nn.message import CGMessage, CliffordMessage
 from lorentznet.nn.pairs import delta_r_square, nearest_particles, pair_mask
 from lorentznet.nn.second_order import SecondOrderMessage
 from lorentznet.testing import check_tagger, degenerate_jets, toy_jets
@@ -129,20 +129,36 @@ def test_no_edges_are_no_messages(generator):
 @pytest.mark.parametrize("layer", [CGMessage(ALL), CliffordMessage(2), SecondOrderMessage(ALL)], ids=lambda x: type(x).__name__)
 def test_sums_and_their_gradients_on_edges_are_those_on_all_pairs(layer, generator):
     mask = some_mask()
-    number = 1 if isinstance(layer, SecondOrderMessage) else 2
-    dense, sparse = weights_on(mask, generator, number, 2)
+    dense, sparse = weights_on(mask, generator, 2 if isinstance(layer, SecondOrderMessage) else 4)
     vectors = torch.where(mask[..., None], randn(generator, 4, 6, 4), 0).requires_grad_()
     features = layer.irreps_in.random((4, 6), generator)
     leaves = [x.requires_grad_() for x in (features if isinstance(features, list) else [features])]
     found = []
     for weights, graph in ((dense, DenseGraph(pair_mask(mask))), (sparse, full_graph(mask))):
-        out = layer(features, vectors, *weights, graph=graph)
+        out = layer(features, vectors, weights, graph)
         out = torch.cat([x.flatten() for x in (out if isinstance(out, list) else [out])])
         shares = torch.linspace(-1, 2, out.numel(), dtype=F64)
         gradients = torch.autograd.grad((out.sin() * shares).sum(), [*leaves, vectors, weights])
         found.append([out, *gradients])
     found[0][-1] = full_graph(mask).pairs(found[0][-1]).view_as(found[1][-1])
     assert close(*found)
+
+
+def test_several_sums_on_all_pairs_and_their_gradients_are_those_one_by_one(generator):
+    dims = (3, 16, 0, 1)  # few numbers, as many as fill vector registers, none
+    weights = randn(generator, 8, 2, 5, 5).requires_grad_()
+    rows = [randn(generator, dim, 2, 2, 5).requires_grad_() for dim in dims]  # components first, as layers have them
+
+    def everything(sums):
+        shares = [torch.linspace(-1, 2, y.numel(), dtype=F64).view_as(y) for y in sums]
+        loss = sum((y.sin() * share).sum() for y, share in zip(sums, shares, strict=True))
+        return [*sums, *torch.autograd.grad(loss, [weights, *rows])]
+
+    parts = [row.movedim(0, -1) for row in rows]
+    wanted = [torch.einsum("cbij,cbjd->cbid", f, x) for f, x in zip(weights.split(2), parts, strict=True)]
+    assert close(everything(ALL_PAIRS.sums(weights, parts)), everything(wanted))
+    with pytest.raises(RuntimeError):
+        ALL_PAIRS.sums(weights, parts[:3])  # two channels of f are left over
 
 
 def test_sparse_sums_can_be_differentiated_twice(generator):
@@ -168,10 +184,10 @@ def test_ends_of_pairs_are_the_same_on_edges(generator):
 def test_sparse_sums_have_the_same_bits_for_any_number_of_threads(dtype, generator):
     graph = SparseGraph.of(torch.rand((64, 40, 40), generator=generator) < 0.3)
     weights = randn(generator, 4, graph.edge_index.shape[1]).to(dtype).requires_grad_()
-    x = randn(generator, 8, 4, 64, 40).to(dtype).requires_grad_()
+    x = randn(generator, 4, 64, 40, 8).to(dtype).requires_grad_()
 
     def everything():
-        found = [aggregate(weights, x, graph), graph.senders(x[0]), graph.receivers(x[1])]
+        found = [graph.sum(weights, x), graph.senders(x[..., 0]), graph.receivers(x[..., 1])]
         return [*found, *torch.autograd.grad(found, [weights, x], [y.detach().sin() for y in found])]
 
     threads = torch.get_num_threads()

@@ -29,8 +29,9 @@ def randn(generator, *shape):
 def test_factorised_cg_message_equals_the_sum_over_edges(generator):
     layer = CGMessage(ALL).double()
     features, vectors = ALL.random((2, 5), generator), randn(generator, 2, 5, 4)
-    plain, directed = randn(generator, 2, 2, 2, 5, 5)
-    fast = layer(features, vectors, plain, directed)
+    weights = randn(generator, 4, 2, 5, 5)
+    plain, directed = weights.chunk(2)
+    fast = layer(features, vectors, weights)
     n = len(features)
     for term, x in enumerate(features):
         assert torch.allclose(fast[term], torch.einsum("cbij,cbjd->cbid", plain, x), atol=1e-12)
@@ -45,8 +46,9 @@ def test_factorised_cg_message_equals_the_sum_over_edges(generator):
 def test_factorised_clifford_message_equals_the_sum_over_edges(generator):
     layer = CliffordMessage(2)
     x, vectors = randn(generator, 16, 2, 2, 5), randn(generator, 2, 5, 4)
-    plain, directed = randn(generator, 2, 2, 2, 5, 5)
-    fast = layer(x, vectors, plain, directed)
+    weights = randn(generator, 4, 2, 5, 5)
+    plain, directed = weights.chunk(2)
+    fast = layer(x, vectors, weights)
     edges = vectors[:, :, None] - vectors[:, None]
     products = torch.einsum("bijm,kcbj,mkl->lcbij", edges, x, SPACETIME.cayley[1:5])
     assert torch.allclose(fast[:, :2], torch.einsum("cbij,kcbj->kcbi", plain, x), atol=1e-12)
@@ -137,10 +139,10 @@ def test_minkowski_dot_of_features_is_the_form_of_the_vector_irrep(generator):
 def test_a_network_that_was_float32_is_exact_again_in_float64(generator):
     layer = CGMessage(ALL).float()
     features, vectors = ALL.random((2, 5), generator), randn(generator, 2, 5, 4)
-    weights = randn(generator, 2, 2, 2, 5, 5)
-    layer([x.float() for x in features], vectors.float(), *weights.float())
+    weights = randn(generator, 4, 2, 5, 5)
+    layer([x.float() for x in features], vectors.float(), weights.float())
     transform = LorentzTransform.boost(torch.tensor([0.7, -1.0, 0.3], dtype=F64))
-    there = layer.double()(ALL.act(transform, features), Irrep(1, 1).act(transform, vectors), *weights)
-    here = layer.irreps_out.act(transform, layer(features, vectors, *weights))
+    there = layer.double()(ALL.act(transform, features), Irrep(1, 1).act(transform, vectors), weights)
+    here = layer.irreps_out.act(transform, layer(features, vectors, weights))
     for a, b in zip(here, there, strict=True):
         assert torch.allclose(a, b, atol=1e-11)
