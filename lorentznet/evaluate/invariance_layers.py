@@ -34,8 +34,8 @@ from lorentznet.evaluate.invariance_points import LayerError
 from lorentznet.evaluate.invariance_words import LAYER_GAMMA, LAYER_JETS
 from lorentznet.evaluate.measured import Measured
 from lorentznet.evaluate.transformations import TRANSFORMATIONS, Matrices, to_rest, transformed
-from lorentznet.group.clifford import Multivectors
 from lorentznet.group.irreps import Irrep, Irreps
+from lorentznet.group.multivectors import Multivectors
 from lorentznet.group.subgroup import Subgroup
 from lorentznet.nn.base import EquivariantModule, Law
 from lorentznet.nn.frame import JetFrame

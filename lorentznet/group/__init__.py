@@ -13,9 +13,10 @@ from lorentznet.group.clebsch_gordan import (
     self_product_paths,
     vector_product_paths,
 )
-from lorentznet.group.clifford import CliffordAlgebra, Multivectors, compound
+from lorentznet.group.clifford import CliffordAlgebra, compound
 from lorentznet.group.irreps import AnyIrrep, Irrep, IrrepPair, Irreps, real_irreps
 from lorentznet.group.minkowski import METRIC, SIGNATURE, minkowski_dot, minkowski_square
+from lorentznet.group.multivectors import Multivectors
 from lorentznet.group.subgroup import Subgroup, subgroup_names
 from lorentznet.group.transform import GENERATOR_NAMES, GENERATORS, LorentzTransform, boost_matrix, rotation_matrix
 

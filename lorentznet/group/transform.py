@@ -187,7 +187,7 @@ class LorentzTransform:
             :class:`~lorentznet.group.irreps.Irrep` or ``IrrepPair`` (last axis of ``x``);
             :class:`~lorentznet.group.irreps.Irreps` (``x`` a list with one tensor (multiplicity, ..., dim) per term, or one
             flat tensor whose last axis holds the terms one after the other, each as multiplicity blocks of dim);
-            :class:`~lorentznet.group.clifford.Multivectors` (components first); or None: ``x`` is invariant.
+            :class:`~lorentznet.group.multivectors.Multivectors` (components first); or None: ``x`` is invariant.
         """
         return x if law is None else law.act(self, x)
 

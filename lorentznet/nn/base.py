@@ -2,7 +2,7 @@
 
 A *law* tells how a tensor changes when the jet is seen from another frame: :class:`~lorentznet.group.irreps.Irreps` (features
 of a network: a list with one tensor ``(multiplicity, ..., dim)`` per term), :class:`~lorentznet.group.irreps.Irrep` (one tensor
-whose last axis transforms), :class:`~lorentznet.group.clifford.Multivectors` (components first, ``(16, channels, ...)``) or
+whose last axis transforms), :class:`~lorentznet.group.multivectors.Multivectors` (components first, ``(16, channels, ...)``) or
 ``None`` (invariant). Layers declare the laws of their inputs and outputs and offer small examples; the contract in
 :mod:`lorentznet.testing` collects all subclasses and checks f(Lx) = L f(x) for each.
 """

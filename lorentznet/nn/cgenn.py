@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lorentznet.group.clifford import Multivectors
 from lorentznet.group.irreps import Irrep
+from lorentznet.group.multivectors import Multivectors
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.cgenn_frame import BeamJets
 from lorentznet.nn.cgenn_pairs import gated_sum, grade_squares, pair_products, pair_table

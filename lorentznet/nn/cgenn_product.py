@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lorentznet.group.clifford import Multivectors
+from lorentznet.group.multivectors import Multivectors
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.geometric_product import FORM, SPACETIME, geometric_product
 from lorentznet.nn.multivector import ALL_GRADES, MultivectorMixing

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from lorentznet.group.clifford import Multivectors
+from lorentznet.group.multivectors import Multivectors
 from lorentznet.nn.base import EquivariantModule, example_time
 from lorentznet.nn.constant import Constant
 from lorentznet.nn.geometric_product import ALL, FORM, REVERSION, SPACETIME, vector_product

@@ -20,11 +20,9 @@ import torch
 from torch import Tensor
 
 from lorentznet.group.blades import sign_of_product
-from lorentznet.group.clifford import CliffordAlgebra
+from lorentznet.group.clifford import SPACETIME
 from lorentznet.group.tables import table
 from lorentznet.nn.constant import Constant
-
-SPACETIME = CliffordAlgebra(1, 3)
 
 Blades = tuple[int, ...]
 ALL: Blades = tuple(range(16))

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lorentznet.group.clifford import Multivectors
 from lorentznet.group.irreps import Irreps
+from lorentznet.group.multivectors import Multivectors
 from lorentznet.group.subgroup import Subgroup
 from lorentznet.group.transform import LorentzTransform
 from lorentznet.nn.base import EquivariantModule, Law

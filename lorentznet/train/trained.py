@@ -10,7 +10,6 @@ from typing import Any
 
 from lorentznet.errors import CheckpointError, ConfigError
 from lorentznet.taggers import Tagger
-from lorentznet.train import weights_file
 from lorentznet.train.checkpoint import load, load_run_info, locate
 
 
@@ -70,14 +69,8 @@ def seen(info: Mapping[str, Any]) -> list[str]:
 
 
 def _origin(place: Path) -> dict[str, Any] | None:
-    if place.suffix == weights_file.SUFFIX:
-        facts = weights_file.read_facts(place)
-        info = {**facts.get("training", {}), "data": facts.get("data", {})}
-        card = {key: info["data"][key] for key in ("name", "description", "licence", "citation") if key in info["data"]}
-    else:
-        try:
-            info = load_run_info(place)
-        except CheckpointError:  # a file alone says nothing of its training
-            return None
-        card = info.get("data", {}).get("card")
-    return {"seen": seen(info), "card": card}
+    try:
+        info = load_run_info(place)
+    except CheckpointError:  # a file alone says nothing of its training
+        return None
+    return {"seen": seen(info), "card": info.get("data", {}).get("card")}

@@ -126,13 +126,13 @@ def _target(config: TrainConfig) -> Target | None:
 
 
 def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console, command: str | None, threads: int) -> Path:
-    begin = find_start(config)
+    first = find_start(config)
     _target(config)
     teachers = load_teachers(config.teacher_words)
     train, val = load_jets(config, console)
     check_teachers(teachers, train)
     scalars = 0 if train.scalars is None else train.scalars.shape[1]
-    tagger = build_tagger(config, train.classes, scalars, begin)
+    tagger = build_tagger(config, train.classes, scalars, first)
     tagger.training_range = measure(train.p4.numpy(), train.counts)
     if config.trainer.compile:
         getattr(tagger, "network", tagger).compile(dynamic=True)
@@ -144,7 +144,7 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
     from lorentznet.train.module import JetDataModule, TaggerModule
     from lorentznet.train.slurm import Requeued, RequeueOnSignal, under_slurm
 
-    start = _checkpoint_to_resume(folder, train, val, teachers, begin) if resume else None
+    resumed = _checkpoint_to_resume(folder, train, val, teachers, first) if resume else None
     with quiet_lightning(), process_group_of_the_block(), contextlib.ExitStack() as stack:
         record = EpochRecord(folder, config.trainer.patience, console)
         trainer = make_trainer(config, [record, *([RequeueOnSignal(folder)] if under_slurm() else [])])
@@ -158,15 +158,15 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
             train,
             val,
             teachers,
-            begin,
+            first,
             device_name(device, threads if device.type == "cpu" else None),
             command,
         )
         headline = OBJECTIVES[tagger.task].headline
         record.describe = lambda rows, best, finished: {**about, **_course(rows, best, headline, finished)}
         console.say(f"{tagger.name}: {tagger.n_parameters} parameters, symmetry {tagger.symmetry}, on {about['device']}")
-        if begin is not None and start is None:
-            console.say(what_is_kept(tagger, begin, scalars))
+        if first is not None and resumed is None:
+            console.say(what_is_kept(tagger, first, scalars))
         if config.data.mirror and train.scalars is not None:
             names = ", ".join(train.card.scalars) if train.card is not None else f"{train.scalars.shape[1]} of them"
             console.say(f"data.mirror: the scalars of particles ({names}) are those of the jet itself in its mirror image too")
@@ -181,7 +181,7 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
             torch.backends.opt_einsum.flags(enabled=False) if config.trainer.compile else contextlib.nullcontext()
         )
         try:
-            trainer.fit(module, datamodule=jets, ckpt_path=start, weights_only=True)
+            trainer.fit(module, datamodule=jets, ckpt_path=resumed, weights_only=True)
         except Requeued:
             console.say(f"stopped by the batch system; {folder.last} is complete, go on with --resume")
             return folder.best if folder.best.exists() else folder.last
@@ -197,7 +197,7 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
 
 
 def _checkpoint_to_resume(
-    folder: RunFolder, train: JetArrays, val: JetArrays, teachers: Sequence[Trained], begin: Trained | None
+    folder: RunFolder, train: JetArrays, val: JetArrays, teachers: Sequence[Trained], first: Trained | None
 ) -> Path | None:
     """``last.ckpt`` if there is one, after a check that it is whole and of the same jets, teachers and first weights."""
     if not folder.last.exists():
@@ -209,8 +209,8 @@ def _checkpoint_to_resume(
             raise ConfigError(f"{folder.path}: was trained on other jets (files or card have changed); choose another --out")
         if [known["digest"] for known in before.get("teachers", [])] != [teacher.digest for teacher in teachers]:
             raise ConfigError(f"{folder.path}: was trained with other teachers (their files have changed); choose another --out")
-        if begin is not None and before.get("weights", {}).get("digest") != begin.digest:
-            raise ConfigError(f"{folder.path}: began with other weights ({begin.source} has changed); choose another --out")
+        if first is not None and before.get("weights", {}).get("digest") != first.digest:
+            raise ConfigError(f"{folder.path}: began with other weights ({first.source} has changed); choose another --out")
     return folder.last
 
 
@@ -221,7 +221,7 @@ def _about(
     train: JetArrays,
     val: JetArrays,
     teachers: Sequence[Trained],
-    begin: Trained | None,
+    first: Trained | None,
     device: str,
     command: str | None,
 ) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def _about(
             **_data(train, val),
         },
         **({"teachers": [teacher.facts for teacher in teachers]} if teachers else {}),
-        **({"weights": begin.facts} if begin is not None else {}),
+        **({"weights": first.facts} if first is not None else {}),
         "range": tagger.training_range,
         "seed": config.seed,
         "device": device,

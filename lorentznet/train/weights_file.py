@@ -136,7 +136,9 @@ def run_info(path: str | Path) -> dict[str, Any]:
     """
     facts = read_facts(path)
     which = {key: facts.get(key) for key in ("name", "format", "sha256", "irreps", "made")}
-    return {**facts.get("training", {}), "name": Path(path).stem, "pretrained": which}
+    data = facts.get("data", {})
+    card = {key: data[key] for key in ("name", "description", "licence", "citation") if key in data}
+    return {**facts.get("training", {}), "name": Path(path).stem, "data": {**data, "card": card}, "pretrained": which}
 
 
 def _check_format(found: Any, path: Path) -> None:

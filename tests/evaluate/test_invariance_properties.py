@@ -18,8 +18,8 @@ from lorentznet.evaluate.invariance_result import TaggerInvariance
 from lorentznet.evaluate.invariance_words import worst_layer
 from lorentznet.evaluate.rearrangements import EXTRA, joined, longer_jet, permuted
 from lorentznet.evaluate.transformations import TRANSFORMATIONS, to_rest
-from lorentznet.group.clifford import Multivectors
 from lorentznet.group.irreps import Irrep, Irreps
+from lorentznet.group.multivectors import Multivectors
 from lorentznet.group.transform import LorentzTransform
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.frame import JetFrame
