@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
 from lorentznet.group.minkowski import minkowski_dot
+from lorentznet.nn.compression import asinh
 from lorentznet.nn.constant import Constant
 from lorentznet.nn.mixing import SCALAR
 from lorentznet.nn.multivector import ALL_GRADES, Grades
@@ -66,9 +67,9 @@ class IrrepInvariants:
             if scalar:
                 rows.append(x[..., 0])
                 continue
-            rows.append(torch.asinh(((x @ form.like(x)) * x).sum(-1) if signs is None else x.square() @ signs.like(x)))
+            rows.append(asinh(((x @ form.like(x)) * x).sum(-1) if signs is None else x.square() @ signs.like(x)))
             if vector:
-                rows.append(torch.asinh(time_component(x, time)))
+                rows.append(asinh(time_component(x, time)))
         return torch.cat(rows)
 
 
@@ -94,7 +95,7 @@ def multivector_invariants(x: Tensor, time: Tensor | None, grades: Grades = ALL_
     Tensor, shape ((1 + number of grades) channels, jets, particles)
     """
     component = time_component(x[1:5].movedim(0, -1), time)
-    return torch.cat((x[:1], torch.asinh(torch.cat((component[None], grades.squares(x)[1:]))))).flatten(0, 1)
+    return torch.cat((x[:1], asinh(torch.cat((component[None], grades.squares(x)[1:]))))).flatten(0, 1)
 
 
 def jet_gram(vectors: Tensor, energy: Tensor, time: Tensor | None) -> Tensor:
@@ -117,4 +118,4 @@ def jet_gram(vectors: Tensor, energy: Tensor, time: Tensor | None) -> Tensor:
     channels = total.shape[0]
     products = minkowski_dot(total[:, None], total[None])
     own = total[..., 0] if time is None else minkowski_dot(total, time)
-    return torch.asinh(torch.cat([*(products[c, c:] for c in range(channels)), own])).T
+    return asinh(torch.cat([*(products[c, c:] for c in range(channels)), own])).T
