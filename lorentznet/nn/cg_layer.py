@@ -93,13 +93,12 @@ class CGLayer(nn.Module):
         narrow = self.source(self.narrow(features), features[0])
         if self.edges is not None:
             basis = self.edges(features, basis, graph)
-        sent = list(self.message.sent(narrow, vectors))
-        if self.second is not None:
-            sent.append(self.second.sent(narrow, vectors))
-        first, directed, *twice = graph.sums(self.radial(basis), sent)
-        sums = self.message.received((first, directed), vectors)
-        if self.second is not None:
-            sums += self.second.received(twice[0], vectors)
+        weights = self.radial(basis)
+        if self.second is None:
+            sums = self.message(narrow, vectors, weights, graph)
+        else:
+            weights, twice = weights.split([2 * narrow[0].shape[0], narrow[0].shape[0]])
+            sums = self.message(narrow, vectors, weights, graph) + self.second(narrow, vectors, twice, graph)
         combined = self.combine([*narrow, *sums])
         update = self.norm(self.widen([*features, *combined, *sums, *self.square(combined)]), frame.time)
         update = self.gate(update, frame.time)

@@ -78,13 +78,13 @@ class CliffordLayer(nn.Module):
         x = torch.cat((x[:1] + self.to_grade_zero(h).movedim(-1, 0)[None], x[1:]))
         if self.edges is not None:
             basis = self.edges([h.movedim(-1, 0)[..., None]], basis, graph)
-        of_scalars = self.to_message(h).movedim(-1, 0)[..., None]
-        *sums, heard = graph.sums(self.radial(basis), (*self.message.sent(x, vectors), of_scalars))
-        own = torch.cat((x, self.message.received(sums, vectors)), 1)
+        weights, of_scalars = self.radial(basis).split([2 * x.shape[1], x.shape[1]])
+        own = torch.cat((x, self.message(x, vectors, weights, graph)), 1)
         product = geometric_product(self.left(own), self.right(own), self.grades.blades, self.path_weights).to(x)
         update = self.norm(self.mix(torch.cat((own, product), 1)), frame.time)
         invariants = multivector_invariants(update, frame.time, self.grades).movedim(0, -1)
-        h = h + self.mlp(torch.cat((h, heard[..., 0].movedim(0, -1), invariants), -1))
+        heard = graph.sum(of_scalars, self.to_message(h).movedim(-1, 0)[..., None])[..., 0].movedim(0, -1)
+        h = h + self.mlp(torch.cat((h, heard, invariants), -1))
         gates = torch.sigmoid(self.gate(h)).movedim(-1, 0).unflatten(0, (len(self.grades.kept), -1))
         x = x + update * self.grades.spread(gates)
         real = frame.nodes

@@ -62,19 +62,12 @@ class CGMessage(EquivariantModule):
         graph
             Who is a neighbour of whom.
         """
-        return self.received(graph.sums(weights, self.sent(features, vectors)), vectors)
-
-    def sent(self, features: Sequence[Tensor], vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """What each particle sends, with weights of the first and of the second kind, (channels, jets, particles, dim)."""
         x = torch.cat([feature.movedim(-1, 0) for feature in features])  # components first
-        both = torch.cat((x, self.with_vector(components_first(vectors), x).to(x)))
-        return x.movedim(0, -1), both.movedim(0, -1)
-
-    def received(self, sums: Sequence[Tensor], vectors: Tensor) -> list[Tensor]:
-        """The messages, of the sums over neighbours of what they send."""
-        first, both = (part.movedim(-1, 0) for part in sums)
+        vectors = vectors.movedim(-1, 0)[:, None].contiguous()
+        sent = x, torch.cat((x, self.with_vector(vectors, x).to(x)))
+        first, both = _aggregated(weights, sent, graph)
         summed, crossed = both.split([sum(self.dims), sum(self.sizes)])
-        second = self.with_vector(components_first(vectors), summed).to(summed) - crossed
+        second = self.with_vector(vectors, summed).to(x) - crossed
         return [part.movedim(0, -1).contiguous() for part in (*first.split(self.dims), *second.split(self.sizes))]
 
     @classmethod
@@ -109,18 +102,11 @@ class CliffordMessage(EquivariantModule):
 
     def forward(self, x: Tensor, vectors: Tensor, weights: Tensor, graph: Graph = ALL_PAIRS) -> Tensor:
         """Both sums, channels one after the other; arguments as in :class:`CGMessage`, ``x`` (components, channels, jets, particles)."""
-        return self.received(graph.sums(weights, self.sent(x, vectors)), vectors)
-
-    def sent(self, x: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """What each particle sends, with weights of the first and of the second kind, (channels, jets, particles, dim)."""
-        product = vector_product(components_first(vectors), x, self.blades).to(x)  # of bfloat16 factors it is float32
-        return x.movedim(0, -1), torch.cat((x, product)).movedim(0, -1)
-
-    def received(self, sums: Sequence[Tensor], vectors: Tensor) -> Tensor:
-        """The messages, of the sums over neighbours of what they send."""
-        first, both = (part.movedim(-1, 0) for part in sums)
+        vectors = vectors.movedim(-1, 0)[:, None].contiguous()
+        product = vector_product(vectors, x, self.blades).to(x)  # of bfloat16 factors it is float32
+        first, both = _aggregated(weights, (x, torch.cat((x, product))), graph)
         summed, crossed = both.split(len(self.blades))
-        return torch.cat((first, vector_product(components_first(vectors), summed, self.blades).to(summed) - crossed), 1)
+        return torch.cat((first, vector_product(vectors, summed, self.blades).to(x) - crossed), 1)
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
@@ -135,6 +121,6 @@ class CliffordMessage(EquivariantModule):
         return (x, self.irreps_in), (vectors, Irrep(1, 1)), (weights[0], None), (weights[1], None)
 
 
-def components_first(vectors: Tensor) -> Tensor:
-    """Vectors (jets, particles, 4) as (4, 1, jets, particles)."""
-    return vectors.movedim(-1, 0)[:, None].contiguous()
+def _aggregated(weights: Tensor, parts: Sequence[Tensor], graph: Graph) -> list[Tensor]:
+    """sum_j f_ij x_j of several x with their own weights, components first."""
+    return [summed.movedim(-1, 0) for summed in graph.sums(weights, [x.movedim(0, -1) for x in parts])]

@@ -53,10 +53,6 @@ class SecondOrderMessage(EquivariantModule):
         self.irreps_out = Irreps([(channels, path.out) for path in self.paths])
         self.terms = list(grouped)
         self.sizes = [[path.out.dim for path in group] for group in grouped.values()]
-        dims = [irreps.irreps[term].dim for term in self.terms]
-        self.sizes_sent = [
-            size for dim, sizes in zip(dims, self.sizes, strict=True) for size in (dim, VECTOR.dim * dim, sum(sizes))
-        ]
         square = clebsch_gordan(VECTOR, VECTOR, TENSOR)
         self.square = Constant(square.flatten(0, 1))
         self.products: list[Constant] = []
@@ -80,20 +76,14 @@ class SecondOrderMessage(EquivariantModule):
         graph
             Who is a neighbour of whom.
         """
-        return self.received(graph.sum(weights, self.sent(features, vectors)), vectors)
-
-    def sent(self, features: Sequence[Tensor], vectors: Tensor) -> Tensor:
-        """What each particle sends, (channels, jets, particles, dim); without a path nothing, dim is 0."""
+        if not self.terms:
+            return []
         squares = outer(vectors, vectors) @ self.square.like(vectors)
-        sent = [features[0][..., :0]]
+        sent = []
         for term, table in zip(self.terms, self.products, strict=True):
             x = features[term]
             sent += [x, outer(vectors, x), outer(squares, x) @ table.like(x)]
-        return torch.cat(sent, -1)
-
-    def received(self, sums: Tensor, vectors: Tensor) -> list[Tensor]:
-        """The messages, of the sum over neighbours of what they send."""
-        summed = iter(sums.split(self.sizes_sent, -1))
+        summed = iter(graph.sum(weights, torch.cat(sent, -1)).split([x.shape[-1] for x in sent], -1))
         received = []
         for join, sizes in zip(self.joins, self.sizes, strict=True):
             plain, first, second = next(summed), next(summed), next(summed)
