@@ -29,8 +29,8 @@ def draw(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> Any:
     like = {name: items[0]["like"] or name for name, items in lines.items()}
     colours = {name: colour(number) for number, name in enumerate(dict.fromkeys(like.values()))}
     kinds = {name: [name, *(other for other in like if like[other] == name != other)] for name in colours}
-    labels = len(lines) + len({point["label"] for point in quoted["points"]}) + 1
-    below = 0.24 * -(-labels // LEGEND) + 0.2
+    labels = len(lines) + len({point["label"] for point in quoted["points"]})
+    below = 0.19 * -(-labels // LEGEND) + 0.1
     panels = axes(4.6 + below, columns=2, below=below)[0]
     for panel, quantity in zip(panels, ("auc", "rejection_0.5"), strict=True):
         for number, (name, items) in enumerate(lines.items()):
