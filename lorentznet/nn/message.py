@@ -118,7 +118,7 @@ class CliffordMessage(EquivariantModule):
         x = self.irreps_in.random((2, 5), generator)
         weights = torch.randn((2 * x.shape[1], 2, 5, 5), generator=generator, dtype=torch.float64)
         vectors = torch.randn((2, 5, 4), generator=generator, dtype=torch.float64)
-        return (x, self.irreps_in), (vectors, Irrep(1, 1)), (weights[0], None), (weights[1], None)
+        return (x, self.irreps_in), (vectors, Irrep(1, 1)), (weights, None)
 
 
 def _aggregated(weights: Tensor, parts: Sequence[Tensor], graph: Graph) -> list[Tensor]:
