@@ -22,6 +22,11 @@ def test_it_is_asinh_to_rounding(dtype):
     assert asinh(torch.tensor([torch.nan], dtype=dtype)).isnan().all()
 
 
+def test_in_bfloat16_it_is_rounded_once():
+    x = torch.linspace(-20, 20, 1001).bfloat16()
+    assert torch.equal(asinh(x), torch.asinh(x.double()).bfloat16())
+
+
 def test_gradients_of_both_orders():
     x = torch.linspace(-3, 3, 7, dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(asinh, x)
