@@ -67,15 +67,7 @@ class DenseGraph:
         return self.sums(weights, (x,))[0]
 
     def sums(self, weights: Tensor, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """The same for several x at once, each with its own channels of f.
-
-        Parameters
-        ----------
-        weights
-            f, shape (channels of all parts, jets, particles, particles).
-        parts
-            Shapes (channels, jets, particles, dim).
-        """
+        """The same for several x at once, each with its own channels of f, see :func:`~lorentznet.nn.pair_sums.pair_sums`."""
         return pair_sums(weights, parts)
 
 
