@@ -57,7 +57,7 @@ def lgn_beside_the_oracle(repeats: int, compiled: bool) -> dict[str, float]:
     steps = [training_step(model, batch) for model in (fast, slow, half, tiny)]
     if compiled:
         tagger = taggers.create("cg", "tiny", seed=0, **VECTORS)
-        tagger.network.compile(dynamic=True)
+        tagger.compile()
         steps.append(training_step(tagger, batch))
         start = time.perf_counter()
         steps[-1]()

@@ -17,7 +17,7 @@ from lorentznet.nn.pair_sums import pair_products
 from lorentznet.nn.radial import NEIGHBOURS
 
 _PAIRS = 10_000
-"""Pairs whose weights are in memory at a time on a CPU: few enough for its cache. A GPU takes all at once."""
+"""Pairs whose weights are in memory at a time on a CPU: few enough for its cache. GPUs and compiled networks take all at once."""
 
 
 class LorentzianBells(nn.Module):
@@ -110,7 +110,7 @@ class _BellSums(torch.autograd.Function):
 
 def _portions(s: Tensor) -> Iterator[int | slice]:
     """Jets one by one, or a few small ones at a time."""
-    if s.device.type != "cpu":
+    if s.device.type != "cpu" or torch.compiler.is_compiling():  # a compiler would make a program for each number of portions
         return iter((slice(None),) if len(s) else ())
     jets = max(1, _PAIRS // max(1, s[0].numel())) if len(s) else 1
     return iter(range(len(s)) if jets == 1 else [slice(start, start + jets) for start in range(0, len(s), jets)])

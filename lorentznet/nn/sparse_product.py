@@ -8,6 +8,8 @@ multiplication and addition of rows of numbers, whose gradients are products wit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -38,6 +40,8 @@ class SparseProduct:
         self.entries = _by_result(entries)
         self.for_first = _by_result([(a, c, m, value) for m, a, c, value in entries])
         self.for_second = _by_result([(m, c, a, value) for m, a, c, value in entries])
+        self.key = sha256(repr((self.rows, self.entries)).encode()).hexdigest()
+        _KNOWN[self.key] = self
 
     def __call__(self, u: Tensor, x: Tensor) -> Tensor:
         """Shape (rows of the result, ...) of u (rows, ...) and x (rows, ...), whose other axes broadcast to those of x.
@@ -47,8 +51,29 @@ class SparseProduct:
         dtype = torch.promote_types(u.dtype, x.dtype)
         if dtype in (torch.float16, torch.bfloat16):
             dtype = torch.float32
-        product: Tensor = _SparseProduct.apply(u.to(dtype), x.to(dtype), self)
+        if torch.compiler.is_compiling():
+            product: Tensor = _multiply_op(u.to(dtype), x.to(dtype), self.key)
+        else:
+            product = _SparseProduct.apply(u.to(dtype), x.to(dtype), self)
         return product
+
+    def multiply(self, u: Tensor, x: Tensor) -> Tensor:
+        """The product of factors of one dtype, without gradients."""
+        return _add_up(self.entries, u, x, x.new_zeros((self.rows, *x.shape[1:])))
+
+    def differentiate(self, gradient: Tensor, u: Tensor, x: Tensor, needed: Sequence[bool]) -> list[Tensor]:
+        """Gradients of those factors for which they are needed."""
+        found = []
+        if needed[0]:
+            whole = x.new_zeros((len(u), *x.shape[1:]))
+            found.append(_add_up(self.for_first, x, gradient, whole).sum_to_size(u.shape))
+        if needed[1]:
+            found.append(_add_up(self.for_second, u, gradient, x.new_zeros(x.shape)))
+        return found
+
+
+_KNOWN: dict[str, SparseProduct] = {}
+"""All products by what they are made of: operators of the compiler take words, not objects."""
 
 
 def _by_result(entries: Entries) -> Entries:
@@ -63,21 +88,56 @@ def _add_up(entries: Entries, first: Tensor, second: Tensor, result: Tensor) -> 
     return result
 
 
+def _placed(found: list[Tensor], needed: Sequence[bool]) -> tuple[Tensor | None, ...]:
+    left = iter(found)
+    return *(next(left) if need else None for need in needed), None
+
+
 class _SparseProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, u: Tensor, x: Tensor, product: SparseProduct) -> Tensor:
         ctx.product = product
         ctx.save_for_backward(u, x)
-        return _add_up(product.entries, u, x, x.new_zeros((product.rows, *x.shape[1:])))
+        return product.multiply(u, x)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        u, x = ctx.saved_tensors
-        grad_u = grad_x = None
-        if ctx.needs_input_grad[0]:
-            whole = x.new_zeros((len(u), *x.shape[1:]))
-            grad_u = _add_up(ctx.product.for_first, x, gradient, whole).sum_to_size(u.shape)
-        if ctx.needs_input_grad[1]:
-            grad_x = _add_up(ctx.product.for_second, u, gradient, torch.zeros_like(x))
-        return grad_u, grad_x, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        needed = ctx.needs_input_grad[:2]
+        return _placed(ctx.product.differentiate(gradient, *ctx.saved_tensors, needed), needed)
+
+
+# For a compiler the product is one operator. Were it to unroll hundreds of entries, it would take many minutes.
+
+
+@torch.library.custom_op("lorentznet::sparse_product", mutates_args=())
+def _multiply_op(u: Tensor, x: Tensor, key: str) -> Tensor:
+    return _KNOWN[key].multiply(u, x)
+
+
+@_multiply_op.register_fake
+def _(u: Tensor, x: Tensor, key: str) -> Tensor:
+    return x.new_empty((_KNOWN[key].rows, *x.shape[1:]))
+
+
+@torch.library.custom_op("lorentznet::sparse_product_backward", mutates_args=())
+def _differentiate_op(gradient: Tensor, u: Tensor, x: Tensor, key: str, needed: list[bool]) -> list[Tensor]:
+    return _KNOWN[key].differentiate(gradient, u, x, needed)
+
+
+@_differentiate_op.register_fake
+def _(gradient: Tensor, u: Tensor, x: Tensor, key: str, needed: list[bool]) -> list[Tensor]:
+    return [factor.new_empty(factor.shape) for factor, need in zip((u, x), needed, strict=True) if need]
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    u, x, ctx.key = inputs
+    ctx.save_for_backward(u, x)
+
+
+def _differentiate_traced(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    needed = list(ctx.needs_input_grad[:2])
+    return _placed(_differentiate_op(gradient, *ctx.saved_tensors, ctx.key, needed), needed)
+
+
+_multiply_op.register_autograd(_differentiate_traced, setup_context=_save)

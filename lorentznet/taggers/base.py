@@ -86,6 +86,10 @@ class Tagger(nn.Module, ABC):
         """Switch the front end: ``"frame"`` (jet rest frame, float64) or ``"lab"`` (momenta as they come). Returns itself."""
         raise ConfigError(f"tagger '{self.name}' has no frame conditioning to switch")
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile what is worth it, in place, for batches of all shapes; arguments of ``torch.compile``."""
+        super().compile(*args, **{"dynamic": True, **kwargs})
+
     @property
     def n_outputs(self) -> int:
         """Number of logits: 1 for two classes."""

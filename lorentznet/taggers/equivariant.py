@@ -25,6 +25,7 @@ from lorentznet.nn.pairs import GraphKind
 from lorentznet.nn.readout import InvariantReadout
 from lorentznet.nn.references import ReferenceUse
 from lorentznet.taggers.base import Tagger
+from lorentznet.taggers.compiling import ShapeFree
 
 Task = Literal["tagging", "momentum", "mass"]
 _LARGEST_LOG_MASS = 50.0  # ln GeV: where an untrained network's mass ends
@@ -129,14 +130,23 @@ class EquivariantTagger(Tagger):
     """A float64 front end and a network behind it.
 
     Subclasses set ``network``, a module from a :class:`~lorentznet.nn.frame.JetFrame` (and the particle scalars of the batch, or
-    None) to logits; its configuration has ``mass`` and ``references`` of the front end. Only ``network`` is worth compiling.
+    None) to logits; its configuration has ``mass`` and ``references`` of the front end.
     """
 
     network: nn.Module
+    _compiled: ShapeFree | None = None
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.frame = FrameConditioner(config.mass, config.references, config.references_as, config.graph, config.neighbours)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile the network, with the arguments of ``torch.compile``; one program serves batches of all shapes.
+
+        The front end is not worth it: float64 leaves little to gain.
+        """
+        self.network.compile(*args, **kwargs)
+        self._compiled = ShapeFree()
 
     @property
     def n_outputs(self) -> int:
@@ -162,7 +172,10 @@ class EquivariantTagger(Tagger):
         frame = self.frame(batch, dtype)
         # Products of components in bfloat16 destroy invariance, and so few channels gain nothing from it: autocast stays outside.
         with torch.autocast(batch.p4.device.type, enabled=False):
-            outputs: Tensor = self.network(frame, self._extra_scalars(batch, dtype, frame.mask))
+            extra = self._extra_scalars(batch, dtype, frame.mask)
+            if self._compiled is not None:
+                self._compiled.prepare(self.network, frame, extra)
+            outputs: Tensor = self.network(frame, extra)
             if self.config.task == "momentum":
                 return to_batch(frame, outputs)
             if self.config.task == "mass":

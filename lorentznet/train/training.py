@@ -135,7 +135,7 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
     tagger = build_tagger(config, train.classes, scalars, first)
     tagger.training_range = measure(train.p4.numpy(), train.counts)
     if config.trainer.compile:
-        getattr(tagger, "network", tagger).compile(dynamic=True)
+        tagger.compile()
 
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 

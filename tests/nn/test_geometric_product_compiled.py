@@ -8,8 +8,10 @@ from importlib.util import find_spec
 import pytest
 import torch
 from product_cases import F32, FEW, PER_CHANNEL, UNWEIGHTED, WEIGHTS, arguments, evaluated, random, relative
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from lorentznet import taggers
+from lorentznet.data.batch import JetBatch
 from lorentznet.nn.geometric_product import ALL, geometric_product, vector_product
 from lorentznet.testing import toy_jets
 
@@ -57,6 +59,32 @@ def test_networks_of_the_taggers_have_no_graph_break(name, fresh_compiler):
     frame = tagger.frame(toy_jets(3, seed=1), torch.float64)
     compiled = torch.compile(tagger.network, backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(frame, None), tagger.network(frame, None), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+@pytest.mark.parametrize(("name", "preset", "options"), [
+    ("cg", "tiny", {"irreps": "4x(0,0)+2x(1,1)", "references": ("beams", "time"), "scalars": 1, "dropout": 0.1}),
+    ("cg", "lgn", {"irreps": "2x(0,0)+2x(1,1)", "layers": 1}),
+    ("clifford", "tiny", {"layers": 1}),
+])  # fmt: skip
+def test_one_program_serves_batches_of_all_shapes(name, preset, options, fresh_compiler):
+    counter = CompileCounterWithBackend("aot_eager")
+    tagger, plain = (taggers.create(name, preset, seed=0, **options).double() for _ in range(2))
+    tagger.compile(backend=counter)
+    # 16 is also a length of constants of the group, and jets may be as many as particles
+    for jets, particles in ((16, 20), (16, 15), (5, 31), (12, 12)):
+        drawn = toy_jets(jets, seed=jets, particles=80)
+        p4 = [jet[:particles] for jet in drawn.p4.split(drawn.counts.tolist())]
+        scalars = random(jets * particles, 1) if "scalars" in options else None
+        batch = JetBatch.from_arrays(torch.cat(p4), [particles] * jets, scalars=scalars)
+        results = []
+        for model in (tagger, plain):
+            torch.manual_seed(0)
+            logits = model(batch)
+            results.append((logits, torch.autograd.grad(logits.square().sum(), list(model.parameters()), allow_unused=True)))
+        torch.testing.assert_close(*results, rtol=1e-9, atol=1e-9)
+    assert counter.frame_count == 1
 
 
 @pytest.mark.parametrize("kind", WEIGHTS)

@@ -55,6 +55,17 @@ def test_rows_without_entries_are_zero_and_so_are_their_gradients():
     assert not x.grad[[0, 2]].any()
 
 
+@pytest.mark.parametrize("needed", [(True, True), (True, False), (False, True)])
+def test_operator_is_what_the_compiler_is_told(needed):
+    product, u, x = SparseProduct(sparse_table(4, 5, 6)), random(4, 1, 2, 3, seed=2), random(2, 5, 2, 3, seed=3).transpose(0, 1)
+    for factor, need in zip((u, x), needed, strict=True):
+        factor.requires_grad_(need)
+    torch.library.opcheck(torch.ops.lorentznet.sparse_product.default, (u, x, product.key))
+    gradient = random(6, 2, 2, 3, seed=4)
+    backward = torch.ops.lorentznet.sparse_product_backward.default
+    torch.library.opcheck(backward, (gradient, u.detach(), x.detach(), product.key, list(needed)))
+
+
 def test_half_precision_factors_are_multiplied_in_float32():
     product, u, x = SparseProduct(sparse_table(4, 5, 5)), random(4, 1, 8, seed=2), random(5, 1, 8, seed=3)
     low = product(u.bfloat16(), x.bfloat16())
