@@ -7,6 +7,7 @@ repeats in turn; a step is forward, backward and Adam on 16 jets of 50 particles
 * the preset `lgn` beside a straightforward complex implementation of the same function (tests/oracles/complex_lgn.py), with as many
   complex channels as `lgn` has real ones, and beside one with half of them (2 4 4 2, the size published in 2020),
 * the preset `tiny` with scalars and vectors beside the same, eager and (not with --quick) compiled as `trainer.compile` does it,
+* the presets `tiny` and `small` compiled, beside themselves (not with --quick),
 * the preset `default` beside a plain transformer with as many parameters,
 * cost against the number of particles and of channels, with fitted exponents,
 * on a GPU, if there is one: jets per second of training, and where the time goes.
@@ -96,6 +97,31 @@ def lgn_beside_the_oracle(repeats: int, compiled: bool) -> dict[str, float]:
             "tiny_compiled_jets_per_cpu_second": JETS / compiled_time[0],
             "tiny_compile_seconds": waited,
         }
+    return results
+
+
+def compiled_beside_eager(repeats: int) -> dict[str, float]:
+    """Step of presets, compiled for batches of all shapes and not, and what compiling takes."""
+    batch, other = jets_of(JETS, PARTICLES), jets_of(JETS - 3, PARTICLES - 11)
+    results = {}
+    for preset in ("tiny", "small"):
+        eager, compiled = (taggers.create("cg", preset, seed=0) for _ in range(2))
+        compiled.compile()
+        steps = [training_step(model, batch) for model in (eager, compiled)]
+        start = time.perf_counter()
+        steps[1]()
+        waited = time.perf_counter() - start
+        start = time.perf_counter()
+        training_step(compiled, other)()
+        again = time.perf_counter() - start
+        spent = seconds(steps, 2 * repeats, short=(0, 1))
+        results[f"{preset}_compiled_over_eager"] = spent[1] / spent[0]
+        results[f"{preset}_compile_seconds"] = waited
+        print(
+            f"step of {preset}: {1000 * spent[0]:.1f} ms, compiled {1000 * spent[1]:.1f} ms ({spent[0] / spent[1]:.2f} times as fast); "
+            f"compiling took {waited:.0f} s, the first batch of another shape then {1000 * again:.0f} ms"
+        )
+    print()
     return results
 
 
@@ -215,6 +241,8 @@ def main() -> None:
     repeats = 3 if args.quick else 8
     results: dict[str, Any] = {"jets": JETS, "particles": PARTICLES, "threads": 1, "dtype": "float32", "freed_memory_kept": True}
     results |= lgn_beside_the_oracle(repeats, compiled=not args.quick)
+    if not args.quick:
+        results |= compiled_beside_eager(repeats)
     results |= default_beside_a_transformer(2 * repeats)
     results |= scaling("small", 4 if args.quick else JETS, repeats)
     results |= allocator(JETS if args.quick else 64, repeats)
