@@ -11,7 +11,16 @@ import numpy as np
 from lorentznet.reports.style import axes, colour, note, save, style
 
 MARKERS = "osD^v<>pP*X"
-LINES = ("-", "--", "-.", ":", (0, (1, 3)), (0, (6, 2, 1, 2, 1, 2)), (0, (9, 2)), (0, (3, 1, 1, 1)))  # an entry, and the versions of it
+LINES = (
+    "-",
+    "--",
+    "-.",
+    ":",
+    (0, (1, 3)),
+    (0, (6, 2, 1, 2, 1, 2)),
+    (0, (3, 1, 1, 1)),
+    (0, (1, 1)),
+)  # an entry, and the versions of it
 SPREAD = 1.3  # from the first entry to the last, so that error bars stand beside each other
 LEGEND = 4  # columns of the legend
 
