@@ -22,6 +22,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -47,6 +48,13 @@ VECTORS = {"irreps": "12x(0,0)+4x(1,1)"}
 """The preset tiny without tensors."""
 
 
+def first_call(step: Callable[[], None]) -> float:
+    """Seconds of wall time of a call, compiling included."""
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
 def lgn_beside_the_oracle(repeats: int, compiled: bool) -> dict[str, float]:
     """Time and memory of a step of `lgn` and of its oracle, and of `tiny`, if asked for compiled too."""
     oracle, batch = load_oracle("complex_lgn"), jets_of(JETS, PARTICLES)
@@ -60,9 +68,7 @@ def lgn_beside_the_oracle(repeats: int, compiled: bool) -> dict[str, float]:
         tagger = taggers.create("cg", "tiny", seed=0, **VECTORS)
         tagger.compile()
         steps.append(training_step(tagger, batch))
-        start = time.perf_counter()
-        steps[-1]()
-        waited = time.perf_counter() - start
+        waited = first_call(steps[-1])
     quick, slow_time, half_time, tiny_time, *compiled_time = seconds(steps, repeats, short=(0, 3, 4))
     memory = [peak_megabytes(step) for step in steps[:3]]
     print(
@@ -108,15 +114,10 @@ def compiled_beside_eager(repeats: int) -> dict[str, float]:
         eager, compiled = (taggers.create("cg", preset, seed=0) for _ in range(2))
         compiled.compile()
         steps = [training_step(model, batch) for model in (eager, compiled)]
-        start = time.perf_counter()
-        steps[1]()
-        waited = time.perf_counter() - start
-        start = time.perf_counter()
-        training_step(compiled, other)()
-        again = time.perf_counter() - start
+        waited, again = first_call(steps[1]), first_call(training_step(compiled, other))
         spent = seconds(steps, 2 * repeats, short=(0, 1))
-        results[f"{preset}_compiled_over_eager"] = spent[1] / spent[0]
-        results[f"{preset}_compile_seconds"] = waited
+        results[f"compiled_{preset}_over_eager"] = spent[1] / spent[0]
+        results[f"compiled_{preset}_wait_seconds"] = waited
         print(
             f"step of {preset}: {1000 * spent[0]:.1f} ms, compiled {1000 * spent[1]:.1f} ms ({spent[0] / spent[1]:.2f} times as fast); "
             f"compiling took {waited:.0f} s, the first batch of another shape then {1000 * again:.0f} ms"

@@ -11,16 +11,8 @@ import numpy as np
 from lorentznet.reports.style import axes, colour, note, save, style
 
 MARKERS = "osD^v<>pP*X"
-LINES = (
-    "-",
-    "--",
-    "-.",
-    ":",
-    (0, (1, 3)),
-    (0, (6, 2, 1, 2, 1, 2)),
-    (0, (3, 1, 1, 1)),
-    (0, (1, 1)),
-)  # an entry, and the versions of it
+LINES = ("-", "--", "-.", ":", *((0, dashes) for dashes in ((1, 3), (6, 2, 1, 2, 1, 2), (3, 1, 1, 1), (1, 1))))
+"""Of an entry, and of the versions of it."""
 SPREAD = 1.3  # from the first entry to the last, so that error bars stand beside each other
 LEGEND = 4  # columns of the legend
 

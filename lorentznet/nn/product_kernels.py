@@ -6,7 +6,7 @@ layer again, and all layers share one compiled kernel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.util import find_spec
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lorentznet.nn.gradients import placed
 from lorentznet.nn.product_compiled import compiled, compiled_gradients
 from lorentznet.nn.product_eager import dense, dense_gradients, eager, eager_gradients, full_precision
 from lorentznet.nn.product_terms import Terms, product_terms
@@ -119,15 +120,9 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor | None = None) -> No
     ctx.save_for_backward(x, y, weights)
 
 
-def _placed(found: Iterable[Tensor], needed: Sequence[bool]) -> tuple[Tensor | None, ...]:
-    """Gradients of the three tensors, None where not needed, and none of the two words."""
-    left = iter(found)
-    return *(next(left) if need else None for need in needed), None, None
-
-
 def _differentiate_traced(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     needed = list(ctx.needs_input_grad[:3])
-    return _placed(_differentiate_op(gradient, *ctx.saved_tensors, ctx.blades, ctx.kernel, needed), needed)
+    return *placed(_differentiate_op(gradient, *ctx.saved_tensors, ctx.blades, ctx.kernel, needed), needed), None, None
 
 
 _multiply_op.register_autograd(_differentiate_traced, setup_context=_save)
@@ -151,11 +146,12 @@ class GeometricProduct(torch.autograd.Function):
         x, y, weights = ctx.saved_tensors
         needed = list(ctx.needs_input_grad[:3])
         if not torch.is_grad_enabled():
-            return _placed(_differentiate(gradients[0], x, y, weights, ctx.blades, ctx.kernel, needed, traced=False), needed)
+            found: Iterable[Tensor] = _differentiate(gradients[0], x, y, weights, ctx.blades, ctx.kernel, needed, traced=False)
+            return *placed(found, needed), None, None
         with full_precision(), _no_autocast(x.device.type):
             value = dense(x, y, _terms(ctx.blades), weights)
             wanted = [factor for factor, need in zip((x, y, weights), needed, strict=True) if need]
-            return _placed(torch.autograd.grad(value, wanted, gradients[0], create_graph=True), needed)
+            return *placed(torch.autograd.grad(value, wanted, gradients[0], create_graph=True), needed), None, None
 
 
 def product(x: Tensor, y: Tensor, weights: Tensor | None, blades: str, kernel: str) -> Tensor:

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lorentznet.nn.gradients import placed
+
 Entries = list[tuple[int, int, int, float]]
 """Rows of the first factor, of the second one and of the result, and a number."""
 
@@ -88,11 +90,6 @@ def _add_up(entries: Entries, first: Tensor, second: Tensor, result: Tensor) -> 
     return result
 
 
-def _placed(found: list[Tensor], needed: Sequence[bool]) -> tuple[Tensor | None, ...]:
-    left = iter(found)
-    return *(next(left) if need else None for need in needed), None
-
-
 class _SparseProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, u: Tensor, x: Tensor, product: SparseProduct) -> Tensor:
@@ -104,7 +101,7 @@ class _SparseProduct(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         needed = ctx.needs_input_grad[:2]
-        return _placed(ctx.product.differentiate(gradient, *ctx.saved_tensors, needed), needed)
+        return *placed(ctx.product.differentiate(gradient, *ctx.saved_tensors, needed), needed), None
 
 
 # For a compiler the product is one operator. Were it to unroll hundreds of entries, it would take many minutes.
@@ -137,7 +134,7 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _differentiate_traced(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     needed = list(ctx.needs_input_grad[:2])
-    return _placed(_differentiate_op(gradient, *ctx.saved_tensors, ctx.key, needed), needed)
+    return *placed(_differentiate_op(gradient, *ctx.saved_tensors, ctx.key, needed), needed), None
 
 
 _multiply_op.register_autograd(_differentiate_traced, setup_context=_save)
