@@ -261,9 +261,24 @@ def test_one_entry_goes_on_from_generated_jets(study, run, settings, tmp_path, c
         "first/40/seed1.ckpt",
         "second/60/seed1.ckpt",
     ]
+    # the record says what was trained on which jets, and nothing of this machine
+    said = [file.read_text() for file in record.rglob("*.json")]
+    for file in record.rglob("*.npz"):
+        with np.load(file) as content:
+            said.append(str(content["facts"]))
+    assert len(said) == 5
+    assert not [text for text in said if str(tmp_path) in text or str(run.out) in text]
+    with np.load(record / "second/60/seed1.npz") as content:
+        config = json.loads(str(content["facts"]))["config"]
+    assert config["tagger"]["weights"] == "first/40/seed1"
     # elsewhere it goes on from the record's weights, and is the same training
     monkeypatch.setattr(run, "out", tmp_path / "elsewhere")
     assert run("train", "--quiet", "--only", "second", study_file=path) == 0
+    again = json.loads((run.out / "runs/second/60/seed1/run.json").read_text())["weights"]
+    assert again["source"] == str(record / "first/40/seed1.ckpt")
+    assert (again["digest"], again["card"]) == (found["digest"], found["card"])
+    assert again["seen"] == [Path(word).name for word in found["seen"]]
+    assert again["seen"][0] == "few.root#0:40"
     capsys.readouterr()
     assert run("list", "--only", "second", study_file=path) == 0
     assert capsys.readouterr().out.split()[-1] == "trained"

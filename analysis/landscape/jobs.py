@@ -181,16 +181,16 @@ def differing(before: Mapping[str, Any], config: TrainConfig) -> list[str]:
     """Settings in which two trainings differ; the places of the jet file, of teachers and of the first weights may."""
     earlier = build(TrainConfig, before, "the earlier training")
     moved = {"data.train", "data.val"}
-    if [_name(word) for word in earlier.teacher_words] == [_name(word) for word in config.teacher_words]:
+    if [name_of_weights(word) for word in earlier.teacher_words] == [name_of_weights(word) for word in config.teacher_words]:
         moved.add("distillation.teachers")
     first = (earlier.tagger.weights, config.tagger.weights)
-    if None not in first and _name(str(first[0])) == _name(str(first[1])):
+    if None not in first and name_of_weights(str(first[0])) == name_of_weights(str(first[1])):
         moved.add("tagger.weights")
     return [name for name in differences(before, config) if name not in moved]
 
 
-def _name(weights: str) -> str:
-    """``label/jets/seedK`` of the weights of a training, as :attr:`Job.weights` gives them."""
+def name_of_weights(weights: str) -> str:
+    """``label/jets/seedK`` of the weights of a training, as :attr:`Job.weights` gives them, or of that name itself."""
     path = Path(weights)
     return "/".join((path.parent if path.name == BEST else path.with_suffix("")).parts[-3:])
 

@@ -2,7 +2,8 @@
 
 The record is small enough for a repository: a file ``LABEL/JETS/seedK.npz`` for each training has the log-odds of the test jets in
 16 bits (steps of a 32,767th of the largest, ten thousand times finer than their spread between trainings) and what the training says
-of itself. It holds no jets and no labels; these are read from the jet file. Weights are kept where others of the study learn from them.
+of itself. It holds no jets and no labels; these are read from the jet file. Where others of the study learn from a training, its weights
+are kept as ``seedK.ckpt`` and its ``run.json`` as ``seedK.json``. Nothing in the record names folders of the machine that trained.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jobs import Job, differing
+from jobs import Job, differing, name_of_weights
 from numpy.typing import NDArray
 
 from lorentznet import files
@@ -23,6 +24,7 @@ from lorentznet.console import Console
 from lorentznet.errors import DataError
 from lorentznet.evaluate.scores import ScoreTable
 from lorentznet.train.checkpoint import load_run_info
+from lorentznet.train.portable import portable_config, portable_info
 
 STEPS = 32767
 
@@ -109,6 +111,8 @@ def keep(scored: Sequence[Scored], folder: Path, console: Console) -> None:
             weights = path.with_suffix(one.job.folder.best.suffix)
             with files.atomic(weights) as temporary:
                 shutil.copyfile(one.job.folder.best, temporary)
+            info = portable_info(load_run_info(one.job.folder.path), name_of_weights)
+            files.write_json(weights.with_suffix(".json"), info)
             console.result(str(weights))
 
 
@@ -134,7 +138,7 @@ def _here(job: Job, jets: TestJets) -> Scored | None:
         "val_auc": info["best"]["val_auc"],
         "cpu_minutes": round(info["cpu_seconds"] / 60, 2),
         "device": info["device"],
-        "config": job.trained_with,
+        "config": portable_config(job.trained_with, name_of_weights),
     }
     return Scored(job, table.ids, table.log_odds, facts, job.scores)
 

@@ -161,6 +161,8 @@ def about(path: str | Path) -> dict[str, Any]:
 def load_run_info(run: str | Path) -> dict[str, Any]:
     """The content of ``run.json`` in a run folder (or of the run that a checkpoint lies in), or what pretrained weights say instead.
 
+    A checkpoint that was taken away from its training may have it beside it, under its own name: ``NAME.json`` for ``NAME.ckpt``.
+
     Raises
     ------
     CheckpointError
@@ -169,7 +171,8 @@ def load_run_info(run: str | Path) -> dict[str, Any]:
     folder = Path(run)
     if folder.suffix == weights_file.SUFFIX:
         return weights_file.run_info(folder)
-    path = (folder if folder.is_dir() else folder.parent) / INFO
+    own = folder.with_suffix(".json")
+    path = folder / INFO if folder.is_dir() else own if own.is_file() else folder.parent / INFO
     try:
         info = json.loads(path.read_text())
     except OSError as error:

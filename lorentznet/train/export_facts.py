@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +17,7 @@ from lorentznet.errors import CheckpointError, ConfigError, DataError, nearest
 from lorentznet.taggers import tagger_class
 from lorentznet.train.checkpoint import BEST, CONFIG, load_run_info
 from lorentznet.train.config import TrainConfig, differences
+from lorentznet.train.portable import jets_by_name, portable_config, portable_info
 from lorentznet.train.provenance import card_facts
 from lorentznet.train.trained import seen
 
@@ -99,17 +97,6 @@ def measured_range(run: Path) -> dict[str, Any]:
     config = build(TrainConfig, read_yaml(run / CONFIG), str(run / CONFIG))
     jets = JetArrays.from_tables(iterate(config.train_words, card=config.data.card, select=True))
     return measure(jets.p4.numpy(), jets.counts)
-
-
-def without_folders(command: str) -> str:
-    """A command line in which absolute paths, and those that leave the folder, are names only.
-
-    Examples
-    --------
-    >>> without_folders("lorentznet train --config analysis/cg.yaml --data.train '/data/jets.root#0:100' --out=/home/me/run")
-    "lorentznet train --config analysis/cg.yaml --data.train 'jets.root#0:100' --out=run"
-    """
-    return shlex.join(re.sub(r"^((?:--[\w.]+=)?)(?=[~/.])[^#]*/(?=[^/#])", r"\1", word) for word in shlex.split(command))
 
 
 def _finished(folder: Path) -> dict[str, Any]:
@@ -210,49 +197,24 @@ def _data(info: Mapping[str, Any], card: str | Path | None, test: Sequence[str],
     rows = {"train": data["train"], "val": data["val"], "test": test}
     return {
         **about,
-        **{name: [_named(word) for word in words] for name, words in rows.items()},
+        **{name: [jets_by_name(word) for word in words] for name, words in rows.items()},
         "jets": {**data["jets"], "test": dict(jets)},
     }
 
 
-def _named(word: str) -> str:
-    """A word for jets without the folder of the file."""
-    from lorentznet.data.source import parse
-
-    source = parse(word)
-    return str(source if source.is_remote else replace(source, path=Path(source.path).name))
-
-
 def _training(run: Path, info: Mapping[str, Any]) -> dict[str, Any]:
-    config = read_yaml(run / CONFIG)
-    data = config["data"]
-    for key in ("train", "val"):
-        words = data[key] if isinstance(data[key], list) else [data[key]]
-        named = [_named(word) for word in words]
-        data[key] = named if len(named) > 1 else named[0]
-    if data.get("card"):
-        data["card"] = Path(data["card"]).name
+    def name(source: str) -> str:
+        return _beside(source, run)
+
+    known = portable_info(info, name)
     kept = ("seed", "seconds", "cpu_seconds", "device", "epochs", "best", "versions")
-    teachers = [_portable(known, run) for known in info.get("teachers", [])]
-    if teachers:
-        config["distillation"] |= {"teachers": [known["source"] for known in teachers], "cache": None}
-    if begin := info.get("weights"):
-        begin = _portable(begin, run)
-        config["tagger"]["weights"] = begin["source"]
     return {
-        "command": without_folders(info["command"]),
-        **{key: info[key] for key in kept if key in info},
-        **({"teachers": teachers} if teachers else {}),
-        **({"weights": begin} if begin else {}),
+        "command": known["command"],
+        **{key: known[key] for key in kept if key in known},
+        **{key: known[key] for key in ("teachers", "weights") if known.get(key)},
         "preset": info["tagger"].get("preset"),
-        "config": config,
+        "config": portable_config(read_yaml(run / CONFIG), name),
     }
-
-
-def _portable(known: Mapping[str, Any], run: Path) -> dict[str, Any]:
-    """What is said of a tagger that the training began with, without folders of this machine."""
-    words = {"seen": [_named(word) for word in known["seen"]]} if "seen" in known else {}
-    return {**known, "source": _beside(known["source"], run), **words}
 
 
 def _beside(source: str, run: Path) -> str:

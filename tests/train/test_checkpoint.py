@@ -126,6 +126,8 @@ def test_other_weights(saved):
 def test_run_info(tmp_path):
     (tmp_path / "run.json").write_text(json.dumps({"name": "a"}))
     assert checkpoint.load_run_info(tmp_path) == checkpoint.load_run_info(tmp_path / "best.ckpt") == {"name": "a"}
+    (tmp_path / "kept.json").write_text(json.dumps({"name": "b"}))
+    assert checkpoint.load_run_info(tmp_path / "kept.ckpt") == {"name": "b"}, "its own, not that of the folder"
     for content in ("{", "3"):
         (tmp_path / "run.json").write_text(content)
         with pytest.raises(CheckpointError, match=r"run\.json"):
