@@ -143,8 +143,9 @@ class EquivariantTagger(Tagger):
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile the network, with the arguments of ``torch.compile``; one program serves batches of all shapes.
 
-        The front end is not worth it: float64 leaves little to gain. Graphs of nearest neighbours, whose numbers of edges the compiler
-        cannot know, are compiled in parts.
+        On a CPU the default compiler makes others for small batches, see :mod:`lorentznet.taggers.compiling`. The front end is not worth
+        it: float64 leaves little to gain. Graphs of nearest neighbours, whose numbers of edges the compiler cannot know, are compiled in
+        parts.
         """
         self.network.compile(*args, **kwargs)
         self._compiled = ShapeFree()
