@@ -24,6 +24,5 @@ def test_the_benchmark_prints_its_ratios():
     }
     assert expected <= numbers.keys()
     assert all(numbers[key] > 0 for key in expected)
-    # ratios of twenty: what is left of them on the busiest machine
-    assert numbers["lgn_step_speedup"] > 2
-    assert numbers["lgn_memory_ratio"] < 0.5
+    assert numbers["lgn_step_speedup"] > 2  # a ratio of twenty: what is left of it on the busiest machine
+    assert numbers["lgn_memory_ratio"] < 0.1, "allocations, which no other process changes"

@@ -276,7 +276,8 @@ def test_one_entry_goes_on_from_generated_jets(study, run, settings, tmp_path, c
     assert run("train", "--quiet", "--only", "second", study_file=path) == 0
     again = json.loads((run.out / "runs/second/60/seed1/run.json").read_text())["weights"]
     assert again["source"] == str(record / "first/40/seed1.ckpt")
-    assert (again["digest"], again["card"]) == (found["digest"], found["card"])
+    assert again["digest"] == found["digest"]
+    assert [part["card"] for part in again["trained_on"]] == [part["card"] for part in found["trained_on"]]
     assert again["seen"] == [Path(word).name for word in found["seen"]]
     assert again["seen"][0] == "few.root#0:40"
     capsys.readouterr()
@@ -398,6 +399,11 @@ def test_rejections_and_their_ratio(study):
     better = paired.compare(labels, scores(2, jets=6_000, noise=0.3)[1], found, (0.5,))
     assert better["auc_difference"]["value"] > 5 * better["auc_difference"]["test_error"]
     assert better["rejection_ratio_0.5"]["low"] > 1
+
+
+def test_the_array_of_the_full_study_has_all_its_trainings(study, tmp_path):
+    jobs = study["jobs"].make_jobs(study["entries"].read_study(STUDY / "full.yaml"), "f", tmp_path)
+    assert f"sbatch --array=0-{len(jobs) - 1} " in (STUDY / "full.sbatch").read_text()
 
 
 @pytest.mark.parametrize("script", ["run.sh", "full.sbatch"])

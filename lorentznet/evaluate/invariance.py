@@ -11,7 +11,8 @@ that no network can avoid: the rounded momenta are taken back in extended precis
 
 Measured in the same way is what must not matter besides (the order of the particles, padding, other jets of the batch:
 :mod:`~lorentznet.evaluate.rearrangements`), which layer breaks what (:mod:`~lorentznet.evaluate.invariance_layers`), and whether the
-logit is infrared and collinear safe (:mod:`~lorentznet.evaluate.irc`). Where the jets have labels it is also said how well the
+logit is infrared and collinear safe (:mod:`~lorentznet.evaluate.irc`); and, for the jets as they are, what each mode changes against the
+most precise one: a logit that is invariant in bfloat16 need not be the logit in float64. Where the jets have labels it is also said how well the
 transformed ones are told apart.
 """
 
@@ -139,6 +140,7 @@ def scan(
         symmetry=str(tagger.symmetry),
         references="references" in batch,
         unmoved={mode: told for mode, logits in baseline.items() if (told := separate(logits, batch)) is not None},
+        precision={mode: change(logits, reference, sigma) for mode, logits in baseline.items() if mode != measured.best},
     )
     for transformation in (word for word in transformations if word in TRANSFORMATIONS):
         for number, gamma in enumerate([1.0] if transformation in WITHOUT_GAMMA else gammas):

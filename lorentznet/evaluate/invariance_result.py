@@ -12,7 +12,7 @@ from lorentznet import files
 from lorentznet.console import aligned
 from lorentznet.errors import ConfigError
 from lorentznet.evaluate import invariance_tables, invariance_words
-from lorentznet.evaluate.invariance_points import Curves, Emission, LayerError, Mode, Separation, changes_of, plain
+from lorentznet.evaluate.invariance_points import Change, Curves, Emission, LayerError, Mode, Separation, changes_of, plain
 from lorentznet.evaluate.tables import html_table, read_json
 
 _ABOUT = ("jets", "seed", "device", "logit_std", "symmetry", "references")
@@ -38,6 +38,8 @@ class TaggerInvariance:
         What the rounding of the transformed momenta to float64 does by itself.
     unmoved
         How well the jets are told apart as they are, by (dtype, conditioning).
+    precision
+        Change of the logit of the jets as they are, against the most precise mode, by (dtype, conditioning).
     layers
         Errors of the layers, in the order in which they work, by (dtype, conditioning) and name.
     emissions
@@ -53,6 +55,7 @@ class TaggerInvariance:
     curves: dict[Mode, Curves] = field(default_factory=dict)
     floor: Curves = field(default_factory=dict)
     unmoved: dict[Mode, Separation] = field(default_factory=dict)
+    precision: dict[Mode, Change] = field(default_factory=dict)
     layers: dict[Mode, dict[str, LayerError]] = field(default_factory=dict)
     emissions: dict[str, Emission] = field(default_factory=dict)
 
@@ -64,6 +67,7 @@ class TaggerInvariance:
             "floor": _plain_curves(self.floor),
             **{key: getattr(self, key) for key in _ABOUT},
             "unmoved": _nested({mode: separation.to_dict() for mode, separation in self.unmoved.items()}),
+            "precision": _nested({mode: found.to_dict() for mode, found in self.precision.items()}),
             "layers": _nested(layers),
             "irc": {kind: emission.to_dict() for kind, emission in self.emissions.items()},
             "verdict": self.verdict(),
@@ -78,6 +82,7 @@ class TaggerInvariance:
             curves={mode: _curves(curves) for mode, curves in _flat(modes)},
             floor=_curves(values["floor"]),
             unmoved={mode: Separation.from_dict(numbers) for mode, numbers in _flat(values.get("unmoved", {}))},
+            precision={mode: Change.from_dict(numbers) for mode, numbers in _flat(values.get("precision", {}))},
             layers={
                 mode: {name: LayerError.from_dict(error) for name, error in errors.items()}
                 for mode, errors in _flat(values.get("layers", {}))
@@ -112,8 +117,8 @@ class InvarianceResult:
 
         ``taggers.<name>.<float32|float64|bfloat16|autocast>.<frame|lab>.<transformation>.<gamma> = {rms, max, flips, auc, rejection}``;
         beside it ``taggers.<name>.floor``, ``.unmoved.<dtype>.<frame|lab> = {auc, rejection}``,
-        ``.layers.<dtype>.<frame|lab>.<layer> = {own, total}``, ``.irc.<soft|collinear> = {slope, safe, changes.<size>}``, and how it
-        was made.
+        ``.precision.<dtype>.<frame|lab> = {rms, max, flips}``, ``.layers.<dtype>.<frame|lab>.<layer> = {own, total}``,
+        ``.irc.<soft|collinear> = {slope, safe, changes.<size>}``, and how it was made.
         """
         return {"taggers": {name: scanned.to_dict() for name, scanned in self.taggers.items()}}
 

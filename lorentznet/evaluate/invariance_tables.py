@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lorentznet.evaluate.intervals import Estimate
-from lorentznet.evaluate.invariance_words import PROPERTIES, number, short_name, sorted_modes
+from lorentznet.evaluate.invariance_words import PRECISION, PROPERTIES, number, short_name, sorted_modes
 from lorentznet.evaluate.tables import write_rows
 
 HEADER = ("tagger", "dtype", "conditioning", "transformation", "gamma", "rms", "max", "nonfinite", "flips", "auc", "rejection")
@@ -29,7 +29,7 @@ _DTYPES = ("float32", "float64", "autocast", "bfloat16")
 
 def curves(numbers: Numbers) -> Iterator[tuple[tuple[str, str], str, Mapping[str, Any]]]:
     """Mode, transformation and points of every curve of a tagger, the floor last as mode ("float64", "floor")."""
-    found = {(dtype, front): numbers[dtype][front] for dtype in _DTYPES for front in numbers.get(dtype, {})}
+    found = {(dtype, front): numbers[dtype][front] for dtype, front in _modes(numbers)}
     for mode in sorted_modes(found):
         for transformation, points in found[mode].items():
             yield mode, transformation, points
@@ -109,6 +109,9 @@ def others(taggers: Mapping[str, Numbers]) -> Cells:
             title = PROPERTIES.get(transformation, transformation)
             table.setdefault((_place(name, mode),), {})[title] = _cell(next(iter(curve.values())))
             columns[title] = None
+    for name, mode, change in _precision(taggers):
+        table.setdefault((_place(name, mode),), {})[PRECISION] = _cell(change)
+        columns[PRECISION] = None
     return _cells(("tagger: precision, frame",), list(columns), table)
 
 
@@ -125,6 +128,16 @@ def separation(taggers: Mapping[str, Numbers], transformation: str = "boost") ->
             gammas |= {float(gamma) for gamma in curve}
     columns = ["as they are", *(f"γ = {gamma:g}" for gamma in sorted(gammas))]
     return _cells(("tagger: precision, frame", "quantity"), columns, table)
+
+
+def _precision(taggers: Mapping[str, Numbers]) -> Iterator[tuple[str, tuple[str, str], Mapping[str, Any]]]:
+    for name, numbers in taggers.items():
+        found = {(dtype, front): numbers["precision"][dtype][front] for dtype, front in _modes(numbers.get("precision", {}))}
+        yield from ((name, mode, found[mode]) for mode in sorted_modes(found))
+
+
+def _modes(nested: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    return ((dtype, front) for dtype in _DTYPES for front in nested.get(dtype, {}))
 
 
 def _all(taggers: Mapping[str, Numbers]) -> Iterator[tuple[str, tuple[str, str], str, Mapping[str, Any]]]:

@@ -30,6 +30,7 @@ PROPERTIES = {
     "company": "other jets in the batch",
 }
 """Transformations and rearrangements as properties."""
+PRECISION = "precision, against float64"
 EMISSIONS = {"soft": ("soft particle", "momentum fraction"), "collinear": ("collinear splitting", "angle")}
 
 _FLAT = 10.0  # largest over smallest error of a curve that is called flat
@@ -38,7 +39,13 @@ _ORDER = ("float32", "float64", "autocast", "bfloat16")
 
 def verdict(scanned: TaggerInvariance) -> list[str]:
     """One line for each property that was measured."""
-    return [*_curves(scanned), *_separation(scanned), *_layers(scanned.layers), *_emissions(scanned.emissions)]
+    return [
+        *_curves(scanned),
+        *_precision(scanned.precision),
+        *_separation(scanned),
+        *_layers(scanned.layers),
+        *_emissions(scanned.emissions),
+    ]
 
 
 def sorted_modes(modes: Mapping[Mode, object]) -> list[Mode]:
@@ -105,6 +112,16 @@ def _curves(scanned: TaggerInvariance) -> Iterator[str]:
         said += _once({mode: next(iter(found[mode].values())).rms for mode in modes if mode not in boosted})
         if said:
             yield f"{title}: {'; '.join(said)}"
+
+
+def _precision(precision: Mapping[Mode, Change]) -> Iterator[str]:
+    said = []
+    for mode in sorted_modes(precision):
+        found = precision[mode]
+        flips = f", {100 * found.flips:.2g} % of the decisions flip" if found.flips else ""
+        said.append(f"{number(found.rms)}{flips} ({short_name(*mode)})")
+    if said:
+        yield f"{PRECISION}: {'; '.join(said)}"
 
 
 def _once(rms: Mapping[Mode, float]) -> list[str]:

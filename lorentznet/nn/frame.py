@@ -109,8 +109,9 @@ class FrameConditioner(nn.Module):
     ``conditioning`` is ``"frame"`` (the default) or ``"lab"``: the latter skips the boost and the mass shell and works in the network's
     dtype throughout. It is the same function in exact arithmetic for massless particles, and exists to show what the front end is worth.
 
-    A jet whose mass vanishes to rounding (exactly collinear particles), or of a single massless particle, has no rest frame. Its momenta
-    are taken in units of its energy as they are: in another frame they differ by a rotation and nothing else, so this is covariant too.
+    A jet whose mass vanishes to rounding (exactly collinear particles), or of a single particle that is massless by decree, has no rest
+    frame. Its momenta are taken as they are, in units of their sum: in another frame they differ by a rotation and nothing else, so this is
+    covariant too. (A momentum that is read out of a single particle lies on the light cone, and is covariant up to the particle's mass.)
     References that are particles are left out of such a jet, which has no scale to measure them by.
     """
 
@@ -177,8 +178,10 @@ class FrameConditioner(nn.Module):
         square = doubled.minkowski_dot(total, total)
         degenerate = self._without_rest_frame(total, square, mask)
         rest = torch.tensor([1.0, 0.0, 0.0, 0.0], dtype=torch.float64, device=dense.device)
-        # A jet without rest frame stays where it is, in units of its energy (1 for a jet of zeros).
-        scale = torch.where(total[:, 0] > 0, total[:, 0], 1)
+        # A jet without rest frame stays where it is, in units of its momentum (1 for a jet of zeros). Not of its energy: that of a single
+        # particle, which is massless by decree, would tell how fast the particle is.
+        scale = safe_norm(total[:, 1:])
+        scale = torch.where(scale > 0, scale, 1)
         axis = torch.where(degenerate[:, None], rest, total)
         mass = torch.where(degenerate, 1.0, torch.where(degenerate, 1.0, square).sqrt())
         vectors = boost_to_rest(torch.cat((references, dense), 1), axis, mass)
@@ -189,11 +192,12 @@ class FrameConditioner(nn.Module):
         mass = torch.where(mass > 0, mass, 1)
         boosted, momenta = boost_to_rest(vectors, again, mass).split([references.shape[1], dense.shape[1]], 1)
         unit = torch.where(degenerate, scale, mass)
-        momenta = momenta / unit[:, None, None]
+        given, momenta = momenta, momenta / unit[:, None, None]
         if self.mass == "massless":
             momenta = torch.cat((safe_norm(momenta[..., 1:])[..., None], momenta[..., 1:]), -1)
         own = self._own(boosted)
-        scalars = self._scalars(momenta * unit[:, None, None], own)
+        # products with references are invariant only of momenta that were given, or put on the light cone in the rest frame
+        scalars = self._scalars(torch.where(degenerate[:, None, None], given, momenta * unit[:, None, None]), own)
         momenta, mask, scalars, indicators = self._join(momenta, mask, scalars, own, rest.expand_as(total), degenerate)
         energy, length = momenta[..., 0], safe_norm(momenta[..., 1:])
         massless = self.mass == "massless" and indicators is None

@@ -167,6 +167,8 @@ _OF_LGN = (
     "mass",
     "references",
     "references_as",
+    "graph",
+    "neighbours",
 )
 
 

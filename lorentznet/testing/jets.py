@@ -63,6 +63,7 @@ def degenerate_jets() -> dict[str, JetBatch]:
     jets = {
         "one massless particle": [_massless(500.0, u)],
         "one massive particle": [np.array([np.hypot(500.0, 0.14), *(500.0 * u)])],
+        "one slow proton": [np.array([np.hypot(2.0, 0.938), *(2.0 * u)])],
         "one massless particle along the beam": [_massless(500.0, [0.0, 0.0, 1.0])],
         "particle at rest": [np.array([5.0, 0.0, 0.0, 0.0])],
         "two collinear massless particles": [_massless(300.0, u), _massless(200.0, u)],

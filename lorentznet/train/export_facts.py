@@ -166,15 +166,25 @@ def _check_unseen(test: Sequence[str], used: Sequence[str]) -> None:
 
     for word in test:
         for other in used:
-            if _overlap(parse(word), parse(other)):
+            left, right = parse(word), parse(other)
+            if isinstance(left.rows, str) != isinstance(right.rows, str) and _one_file(left, right):
+                raise DataError(
+                    f"{word}: may overlap with {other}, on which the tagger, or one that it began with, was trained or chosen; "
+                    "give both by rows, or both by the names of their splits"
+                )
+            if _overlap(left, right):
                 raise DataError(
                     f"{word}: the test jets overlap with {other}, on which the tagger, or one that it began with, was trained or chosen"
                 )
 
 
+def _one_file(left: JetSource, right: JetSource) -> bool:
+    return Path(left.path).name == Path(right.path).name
+
+
 def _overlap(left: JetSource, right: JetSource) -> bool:
     """True if two words name the same jets of one file, as far as that can be seen without the file."""
-    if Path(left.path).name != Path(right.path).name:
+    if not _one_file(left, right):
         return False
     if isinstance(left.rows, slice) and isinstance(right.rows, slice):
         stops = [rows.stop for rows in (left.rows, right.rows) if rows.stop is not None]

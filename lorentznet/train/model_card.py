@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lorentznet.data.source import parse
+from lorentznet.train.trained import begun_with
 from lorentznet.train.training_range import NAMES
 
 WIDTH = 120
@@ -121,10 +123,41 @@ def _data(facts: Mapping[str, Any]) -> str:
             ("test", "test", data["jets"]["test"]),
         )
     ]
+    before = [part for part in _before(facts["training"]) if part["jets"] != data["train"]]
+    rows[1:1] = [["training before, see below", _rows(part["jets"], ""), _number(part["jets"])] for part in before]
     licence = data["licence"].replace("CC-BY-", "CC BY ")
     said = f"{data['name']}: {data.get('description', '')}".rstrip(": ")
     cite = f"Licence of the jets: {licence}. Cite {data['citation']}. The weights come under the licence of the package."
-    return f"## Data\n\n{_filled(said)}\n\n{_filled(cite)}\n\n{_table(['', 'rows', 'jets'], rows)}"
+    paragraphs = [_filled(said), _filled(cite), _table(["", "rows", "jets"], rows)]
+    if before:
+        paragraphs.append("Jets that taggers with which the training began were trained on:")
+        paragraphs.append("\n".join(_filled(f"{_rows(part['jets'], '')}: {_of_card(part['card'])}", "* ") for part in before))
+    return "\n\n".join(["## Data", *paragraphs])
+
+
+def _before(training: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """All jets that the taggers with which a training began were trained on."""
+    found: list[Mapping[str, Any]] = []
+    for tagger in begun_with(training):
+        found += [part for part in tagger.get("trained_on", []) if part not in found]
+    return found
+
+
+def _number(words: Sequence[str]) -> str:
+    """Number of jets, as far as the words tell it."""
+    rows = [parse(word).rows for word in words]
+    if all(isinstance(one, slice) and one.stop is not None for one in rows):
+        return f"{sum(one.stop - (one.start or 0) for one in rows if isinstance(one, slice)):,}"
+    return ""
+
+
+def _of_card(card: Mapping[str, Any] | None) -> str:
+    """What a dataset card says of its jets."""
+    if not card:
+        return "nothing is known of them."
+    said = f"{card['name']}: {card.get('description', '')}".rstrip(": .")
+    cited = "".join(f" {word} {card[key]}." for word, key in (("Licence", "licence"), ("Cite", "citation")) if card.get(key))
+    return f"{said}.{cited}"
 
 
 def _training(facts: Mapping[str, Any]) -> str:
@@ -160,10 +193,8 @@ def _taught(teachers: Sequence[Mapping[str, Any]]) -> str:
 
 def _begun(weights: Mapping[str, Any]) -> str:
     """Whose weights the training went on from, in words."""
-    card = weights.get("card") or {}
     jets = f", which had seen {', '.join(f'`{word}`' for word in weights['seen'])}" if weights.get("seen") else ""
-    about = f" ({card['name']}: {card.get('description', '')})".replace(": )", ")") if card.get("name") else ""
-    return f"Went on from the weights of `{weights['source']}`{jets}{about}, the time of which is not in this."
+    return f"Went on from the weights of `{weights['source']}`{jets}, the time of which is not in this."
 
 
 def _use(facts: Mapping[str, Any]) -> str:
@@ -199,5 +230,6 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
 
 
-def _filled(text: str) -> str:
-    return textwrap.fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
+def _filled(text: str, bullet: str = "") -> str:
+    shape: dict[str, Any] = {"initial_indent": bullet, "subsequent_indent": " " * len(bullet)}
+    return textwrap.fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False, **shape)

@@ -14,14 +14,26 @@ Naming = Callable[[str], str]
 
 
 def without_folders(command: str) -> str:
-    """A command line in which absolute paths, and those that leave the folder, are names only.
+    """A command line in which absolute paths, and those that leave the folder, are names only, also in lists.
 
     Examples
     --------
     >>> without_folders("lorentznet train --config analysis/cg.yaml --data.train '/data/jets.root#0:100' --out=/home/me/run")
     "lorentznet train --config analysis/cg.yaml --data.train 'jets.root#0:100' --out=run"
+    >>> without_folders("lorentznet train --data.val '[/data/a.root, ../b.root#1:9]'")
+    "lorentznet train --data.val '[a.root, b.root#1:9]'"
     """
-    return shlex.join(re.sub(r"^((?:--[\w.]+=)?)(?=[~/.])[^#]*/(?=[^/#])", r"\1", word) for word in shlex.split(command))
+    return shlex.join(_OPTION.sub(_value_without_folders, word) for word in shlex.split(command))
+
+
+_OPTION = re.compile(r"^((?:--[\w.-]+=)?)(.*)$", re.DOTALL)
+
+
+def _value_without_folders(match: re.Match[str]) -> str:
+    option, value = match.groups()
+    if value.startswith("["):  # a list, as YAML has it
+        return option + re.sub(r"(?<=[\[,\s'\"])[~/.][^#,\]'\"]*/(?=[^/#])", "", value)
+    return option + re.sub(r"^(?=[~/.])[^#]*/(?=[^/#])", "", value)
 
 
 def jets_by_name(word: str) -> str:
@@ -67,5 +79,9 @@ def portable_info(info: Mapping[str, Any], name: Naming) -> dict[str, Any]:
 
 
 def _begun_with(known: Mapping[str, Any], name: Naming) -> dict[str, Any]:
-    words = {"seen": [jets_by_name(word) for word in known["seen"]]} if "seen" in known else {}
-    return {**known, "source": name(known["source"]), **words}
+    kept = {**known, "source": name(known["source"])}
+    if "seen" in known:
+        kept["seen"] = [jets_by_name(word) for word in known["seen"]]
+    if "trained_on" in known:
+        kept["trained_on"] = [{**part, "jets": [jets_by_name(word) for word in part["jets"]]} for part in known["trained_on"]]
+    return kept

@@ -109,7 +109,7 @@ def predict(
     card
         The dataset card, if not the one beside the files.
     batch_size
-        Most jets in a batch; the logits do not depend on it.
+        Most jets in a batch; the logits depend on it by rounding only.
     device
         ``cpu``, ``cuda`` or ``cuda:K``; None: where the tagger is.
     progress

@@ -18,7 +18,7 @@ class Trained:
     """A trained tagger, where it was found, and the SHA-256 of that file.
 
     ``origin`` is what its own training says of its jets, where that is known: ``seen``, the words of all jets that it has seen, and
-    ``card``, the facts of their dataset card.
+    ``trained_on``, those that it was trained on with their dataset cards, see :func:`trained_on`.
     """
 
     source: str
@@ -68,9 +68,19 @@ def seen(info: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*own, *(word for other in begun_with(info) for word in other.get("seen", []))]))
 
 
+def trained_on(info: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The jets that a training, and then the taggers that it began with, were trained on: ``jets``, their words, and ``card``, what the
+    card of their file says of them (None if there is no card)."""
+    data = info.get("data", {})
+    found = [{"jets": list(data["train"]), "card": data.get("card")}] if data.get("train") else []
+    for other in begun_with(info):
+        found += [part for part in other.get("trained_on", []) if part not in found]
+    return found
+
+
 def _origin(place: Path) -> dict[str, Any] | None:
     try:
         info = load_run_info(place)
     except CheckpointError:  # a file alone says nothing of its training
         return None
-    return {"seen": seen(info), "card": info.get("data", {}).get("card")}
+    return {"seen": seen(info), "trained_on": trained_on(info)}

@@ -42,9 +42,14 @@ def test_the_files_have_the_agreed_layout(scanned: TaggerInvariance, tmp_path) -
             assert set(curves["boost"]["10"]["auc"]) == {"value", "low", "high"}
             assert set(curves["boost"]["10"]["rejection"]) == {"value", "low", "high", "survivors"}
             assert set(values["taggers"]["cg"]["unmoved"][dtype][conditioning]) == {"auc", "rejection"}
+            best = (dtype, conditioning) == ("float64", "frame")
+            assert (conditioning in values["taggers"]["cg"]["precision"].get(dtype, {})) is not best
             layers = values["taggers"]["cg"]["layers"][dtype][conditioning]
             assert set(layers["frame"]) == {"total"}
             assert set(layers["network.layers.1.gate"]) == {"own", "total"}
+    precise = values["taggers"]["cg"]["precision"]
+    assert 0 < precise["float32"]["frame"]["rms"] < 1e-5 < precise["float32"]["lab"]["rms"]
+    assert 0 < precise["float64"]["lab"]["rms"] < 1e-5
     for emission in values["taggers"]["cg"]["irc"].values():
         assert set(emission) == {"slope", "safe", "changes"}
         assert list(emission["changes"]) == ["0.1", "0.01", "0.001", "0.0001", "1e-05", "1e-06"]
@@ -116,6 +121,7 @@ def test_every_property_has_its_line() -> None:
             single: {"rotation": {"1": Change(1e-14, 1e-13)}, "boost": {"2": Change(0.0, 0.0, separation=separation)}},
         },
         unmoved={single: separation, lab: separation},
+        precision={lab: Change(2e-3, 0.1, flips=0.01), ("float32", "frame"): Change(1e-7, 2e-7)},
         layers={single: {"frame": LayerError(None, 1e-13), "a": LayerError(1e-15, 1e-13), "b": LayerError(2e-6, 1e-5)}},
         emissions={
             "soft": Emission({"0.1": Change(0.1, 0.2), "1e-06": Change(1e-6, 1e-5)}, 1.0, True),
@@ -125,6 +131,7 @@ def test_every_property_has_its_line() -> None:
     assert scanned.verdict() == [
         "random boosts: invariant to 0 (float64, rest frame); broken, not finite (float32, lab frame)",
         "rotations: invariant to 1.0e-14 (float64, rest frame); broken, 2.0e-01 (float32, lab frame)",
+        "precision, against float64: 1.0e-07 (float32, rest frame); 2.0e-03, 1 % of the decisions flip (float32, lab frame)",
         "AUC: 0.9800, at gamma 2 0.9800 (float64, rest frame); 0.9800, at gamma 2 lost (float32, lab frame)",
         "equivariance of the layers: 2.0e-06 at worst, in b (float64, rest frame), which breaks the symmetry",
         "soft particle: infrared safe, the change falls with power 1.00 of it to 1.0e-06 at momentum fraction 1e-06",

@@ -207,6 +207,20 @@ def test_jets_without_a_rest_frame_are_counted_and_covariant():
     assert torch.allclose(here.log_mass, there.log_mass)
 
 
+@pytest.mark.parametrize("mass", [0.0, 0.14, 0.938])
+def test_how_fast_a_single_particle_is_cannot_be_seen(mass):
+    """It is massless by decree; what is seen of it must not depend on how much of its energy is mass."""
+    batch = JetBatch.from_arrays(torch.tensor([[math.hypot(2.0, mass), 1.2, 0.0, 1.6]], dtype=F64), [1])
+    conditioner = FrameConditioner(references=("beams", "time"))
+    batch = conditioner.with_references(batch)
+    boost = LorentzTransform.boost(torch.tensor([0.5, 1.0, -2.0], dtype=F64))
+    here, there = conditioner(batch, F64), conditioner(batch.transformed(boost.matrix), F64)
+    assert here.degenerate.all()
+    for name in ("energy", "log_mass", "reference_scalars"):
+        torch.testing.assert_close(getattr(there, name), getattr(here, name), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(there.momenta.norm(), here.momenta.norm(), rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("delta_r", [1e-1, 1e-3, 1e-5])
 def test_pair_invariants_have_all_their_digits_at_small_angles(delta_r):
     """Against 60 digits: boost, mass shell and products of the same float64 momenta."""

@@ -212,10 +212,18 @@ def test_a_network_on_all_edges_is_the_network_on_all_pairs(name, references_as,
     settings = {"references": ("beams", "time"), "references_as": references_as, "edges": edges, "bells": (4, 3, 2)}
     if name == "cg":
         settings |= {"irreps": "4x(0,0)+2x(1,1)+1x((2,0)+(0,2))+1x(2,2)", "products": 2, "order": 2}
+    compare_graphs(name, "tiny", settings)
+
+
+def test_so_it_is_with_the_published_design():
+    compare_graphs("cg", "lgn", {"references": ("beams",), "references_as": "particles"})
+
+
+def compare_graphs(name, preset, settings):
     batch = toy_jets(6, seed=1, particles=9)
     results: list[list[torch.Tensor]] = []
     for graph in ("all", "knn-product"):
-        tagger = taggers.create(name, "tiny", seed=1, graph=graph, neighbours=1000, **settings).double()
+        tagger = taggers.create(name, preset, seed=1, graph=graph, neighbours=1000, **settings).double()
         logits = tagger(batch)
         gradients = torch.autograd.grad(logits.square().sum(), list(tagger.parameters()))
         results.append([logits, *gradients])
@@ -230,7 +238,7 @@ def test_a_network_on_all_edges_is_the_network_on_all_pairs(name, references_as,
         ({"graph": "knn-dr"}, "knn-deltar"),
         ({"neighbours": 0}, "neighbours must be at least 1, got 0"),
         ({"edges": "linear"}, "radial"),
-        ({"design": "lgn", "graph": "knn-angle"}, "graph: design lgn has no use for it, got knn-angle; leave it out"),
+        ({"design": "lgn", "width": 7}, "width: design lgn has no use for it, got 7; leave it out"),
         ({"design": "lgn", "order": 2}, "order: design lgn has no use for it, got 2"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lorentznet.group import Irreps, LorentzTransform, minkowski_dot
-from lorentznet.group.irreps import Irrep
+from lorentznet.group.irreps import Irrep, real_irreps
 from lorentznet.nn.geometric_product import SPACETIME
 from lorentznet.nn.message import CGMessage, CliffordMessage
 from lorentznet.nn.multivector import ALL_GRADES, MultivectorNorm, hermitian_conjugate
@@ -26,9 +26,10 @@ def randn(generator, *shape):
     return torch.randn(shape, generator=generator, dtype=F64)
 
 
-def test_factorised_cg_message_equals_the_sum_over_edges(generator):
-    layer = CGMessage(ALL).double()
-    features, vectors = ALL.random((2, 5), generator), randn(generator, 2, 5, 4)
+@pytest.mark.parametrize("irreps", [ALL, Irreps([(2, irrep) for irrep in real_irreps(4)])], ids=str)
+def test_factorised_cg_message_equals_the_sum_over_edges(irreps, generator):
+    layer = CGMessage(irreps).double()
+    features, vectors = irreps.random((2, 5), generator), randn(generator, 2, 5, 4)
     weights = randn(generator, 4, 2, 5, 5)
     plain, directed = weights.chunk(2)
     fast = layer(features, vectors, weights)
@@ -38,7 +39,7 @@ def test_factorised_cg_message_equals_the_sum_over_edges(generator):
     edges = vectors[:, :, None] - vectors[:, None]
     neighbours = [x[:, :, None].expand(-1, -1, 5, -1, -1) for x in features]
     direct = [torch.einsum("cbij,cbijd->cbid", directed, z) for z in layer.product(neighbours, edges)]
-    assert len(direct) == len(fast) - n == 6
+    assert len(direct) == len(fast) - n >= 6
     for slow, quick in zip(direct, fast[n:], strict=True):
         assert torch.allclose(slow, quick, atol=1e-12)
 

@@ -10,7 +10,7 @@ from lorentznet.data.batch import JetBatch
 from lorentznet.errors import ConfigError
 from lorentznet.group.subgroup import Subgroup
 from lorentznet.taggers.equivariant import EquivariantTagger
-from lorentznet.testing import check_tagger, toy_jets
+from lorentznet.testing import check_permutation, check_symmetry, check_tagger, toy_jets
 
 EQUIVARIANT = [name for name in taggers.names() if issubclass(taggers.tagger_class(name), EquivariantTagger)]
 """Taggers with the front end of the rest frame; the others work in the coordinates of a detector."""
@@ -99,11 +99,12 @@ def test_symmetry_follows_from_architecture_and_references():
     assert beams != time
 
 
-def test_irreps_beyond_the_default_work_through_the_same_layers():
-    tagger = taggers.create(
-        "cg", irreps="4x(0,0)+2x(1,1)+1x((2,0)+(0,2))+1x(2,2)+1x((3,1)+(1,3))+1x(3,3)", products=1, layers=1
-    ).double()
-    assert tagger(toy_jets(2, seed=1)).shape == (2, 1)
+@pytest.mark.parametrize("hodge", [False, True])
+def test_irreps_beyond_the_default_work_through_the_same_layers(hodge):
+    tagger = taggers.create("cg", irreps="4x(0,0)+2x(1,1)", maxdim=4, products=1, layers=2, hodge=hodge, seed=1).double()
+    assert "(3,3)" in str(tagger.network.irreps)
+    check_symmetry(tagger)
+    check_permutation(tagger)
 
 
 def test_maxdim_adds_the_irreps_below_it():
@@ -130,7 +131,7 @@ def test_invariants_of_several_layers_are_read(name):
     ("name", "preset", "changes", "words"),
     [
         ("cg", "lgn", {"dropout": 0.1}, "dropout: design lgn has no use for it, got 0.1"),
-        ("cg", "lgn", {"graph": "knn-angle"}, "graph: design lgn has no use for it, got knn-angle"),
+        ("cg", "lgn", {"edges": "nonlinear"}, "edges: design lgn has no use for it, got nonlinear"),
         ("cg", "lgn", {"order": 2}, "order: design lgn has no use for it, got 2"),
         ("clifford", "published", {"heads": 4}, "heads: design cgenn has no use for it, got 4"),
         ("clifford", "published", {"bells": (1, 0, 0)}, r"bells: design cgenn has no use for it, got \(1, 0, 0\)"),

@@ -9,7 +9,7 @@ import lorentznet as ln
 from lorentznet.errors import CheckpointError, ConfigError
 from lorentznet.train import checkpoint
 from lorentznet.train.building import build_tagger, find_start, what_is_kept
-from lorentznet.train.trained import Trained, seen
+from lorentznet.train.trained import Trained, seen, trained_on
 from lorentznet.train.training import fit
 
 BINARY, OTHERS = ("qcd", "top"), ("qcd", "w", "z")
@@ -77,7 +77,11 @@ def test_a_training_goes_on_from_the_weights(make_config, trained, tmp_path, com
     digest = hashlib.sha256((trained / "best.ckpt").read_bytes()).hexdigest()
     before = checkpoint.load_run_info(trained)["data"]
     known = {"source": str(trained), "tagger": "toy", "parameters": 49, "digest": digest}
-    assert info["weights"] == {**known, "seen": [*before["train"], *before["val"]], "card": before["card"]}
+    assert info["weights"] == {
+        **known,
+        "seen": [*before["train"], *before["val"]],
+        "trained_on": [{"jets": before["train"], "card": before["card"]}],
+    }
     assert "weights" not in checkpoint.load_run_info(tmp_path / "anew")
 
 
@@ -86,6 +90,8 @@ def test_what_was_seen_through_others():
     second = {**first, "weights": {"seen": ["b#0:9"]}, "teachers": [{"seen": ["a#0:9", "c"]}, {"source": "unknown"}]}
     assert seen(first) == ["a#0:9", "a#9:12"]
     assert seen(second) == ["a#0:9", "a#9:12", "c", "b#0:9"]
+    third = {"data": {"train": ["d"], "card": {"name": "D"}}, "teachers": [{"trained_on": trained_on(second)}] * 2}
+    assert trained_on(third) == [{"jets": ["d"], "card": {"name": "D"}}, {"jets": ["a#0:9"], "card": None}]
     data = ln.train.pretrained.facts("clifford-small")["data"]
     assert Trained.find("clifford-small", "here").facts["seen"] == data["train"] + data["val"]
     assert "mpi.root#0:96000" in Trained.find("cg-small", "here").facts["seen"]

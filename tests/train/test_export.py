@@ -112,13 +112,18 @@ def test_what_was_learned_from_others(study):
 def test_whose_weights_it_went_on_from(study):
     folder = study.run.resolve().parent
     known = {"source": str(folder / "made/seed1/best.ckpt"), "tagger": "cg", "parameters": 4946, "digest": "0"}
-    origin = {"seen": [f"{folder}/made.root#0:100"], "card": {"name": "made", "description": "Jets by lot"}}
+    made = {"jets": [f"{folder}/made.root#0:1000"], "card": {"name": "made", "description": "Jets by lot", "citation": "Nobody"}}
+    own = {"jets": checkpoint.load_run_info(study.run)["data"]["train"], "card": None}
+    origin = {
+        "seen": [f"{folder}/made.root#0:1000"],
+        "trained_on": [made, own, {"jets": [f"{folder}/more.root#test"], "card": None}],
+    }
     config = yaml.safe_load((study.run / "config.yaml").read_text())
     config["tagger"]["weights"] = known["source"]
     (study.run / "config.yaml").write_text(yaml.safe_dump(config))
     for weights, words in (
         (known, "of `made/seed1/best.ckpt`, the time"),
-        ({**known, **origin}, "of `made/seed1/best.ckpt`, which had seen `made.root#0:100` (made: Jets by lot), the time"),
+        ({**known, **origin}, "of `made/seed1/best.ckpt`, which had seen `made.root#0:1000`, the time"),
     ):
         change(study.run / "run.json", weights=weights)
         path = study.export(study.run, folder=study.out / words[-30])
@@ -126,6 +131,13 @@ def test_whose_weights_it_went_on_from(study):
         assert facts["training"]["config"]["tagger"]["weights"] == "made/seed1/best.ckpt"
         assert f"Went on from the weights {words} of which is not in this." in " ".join(model_card.render(facts).split())
         assert str(folder) not in path.with_suffix(".json").read_text()
+    said = model_card.render(facts)
+    assert "\n* `made.root#0:1000`: made: Jets by lot. Cite Nobody.\n* `more.root#test`: nothing is known of them.\n" in said
+    assert (
+        "| training before, see below | `made.root#0:1000` | 1,000 |\n| training before, see below | `more.root#test` |  |"
+        in said
+    )
+    assert said.count("training before") == 2, "its own jets are not among them"
 
 
 def refused(study, kind, words, *runs, **changes):
