@@ -10,10 +10,10 @@ time) are transformed along: what is left is the error of finite precision and a
 that no network can avoid: the rounded momenta are taken back in extended precision and given to the float64 tagger.
 
 Measured in the same way is what must not matter besides (the order of the particles, padding, other jets of the batch:
-:mod:`~lorentznet.evaluate.rearrangements`), which layer breaks what (:mod:`~lorentznet.evaluate.invariance_layers`), and whether the
-logit is infrared and collinear safe (:mod:`~lorentznet.evaluate.irc`); and, for the jets as they are, what each mode changes against the
-most precise one: a logit that is invariant in bfloat16 need not be the logit in float64. Where the jets have labels it is also said how well the
-transformed ones are told apart.
+:mod:`~lorentznet.evaluate.rearrangements`), which layer breaks what (:mod:`~lorentznet.evaluate.invariance_layers`), whether the logit
+is infrared and collinear safe (:mod:`~lorentznet.evaluate.irc`), and what each mode changes of the logit of the jets as they are, against
+the most precise mode: a logit that is invariant in bfloat16 need not be that in float64. Where the jets have labels it is also said how
+well the transformed ones are told apart.
 """
 
 from __future__ import annotations
