@@ -59,6 +59,11 @@ def run(args: argparse.Namespace, console: Console) -> None:
     rate = len(table) / max(prediction.seconds, 1e-9)
     if prediction.extrapolation:
         console.say(f"warning: {table.name} was {prediction.extrapolation}")
+    if prediction.other_classes:
+        named = ", ".join(f"{name} {count:,}" for name, count in prediction.other_classes.items())
+        of = ", ".join(prediction.classes)
+        total = f"{sum(prediction.other_classes.values()):,} of {len(table):,} jets"
+        console.say(f"warning: {total} are of other classes ({named}) than the tagger's, {of}: they have scores, and no label")
     if prediction.without_rest_frame:
         count = f"{prediction.without_rest_frame:,} of {len(table):,} jets have"
         console.say(f"warning: {count} no rest frame (a single particle, or all exactly collinear)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from lorentznet.errors import DataError
 from lorentznet.taggers import Tagger
 from lorentznet.train.allocator import keep_freed_memory
 from lorentznet.train.checkpoint import load
+from lorentznet.train.classes import labels_for
 from lorentznet.train.data import sorted_batches
 from lorentznet.train.devices import select_device
 from lorentznet.train.jet_arrays import JetArrays
@@ -61,6 +63,8 @@ class Prediction:
         :meth:`lorentznet.train.training_range.RangeCheck.sentence`.
     without_rest_frame
         Number of jets of a single particle, or of exactly collinear ones.
+    other_classes
+        Number of jets of each class of the files that is none of the tagger; their label is -1.
     task
         ``tagging``, ``momentum`` or ``mass``.
     outputs, targets
@@ -81,6 +85,7 @@ class Prediction:
     seconds: float = 0.0
     extrapolation: str = ""
     without_rest_frame: int = 0
+    other_classes: dict[str, int] = field(default_factory=dict)
     task: str = "tagging"
     outputs: NDArray[np.float64] | None = None
     targets: NDArray[np.float64] | None = None
@@ -125,7 +130,7 @@ def predict(
     CheckpointError
         If the checkpoint cannot be used.
     DataError
-        If a file cannot be read, its classes are not those of the tagger, or a logit is not finite.
+        If a file cannot be read, has classes but not those of the tagger among them, or a logit is not finite.
     """
     from lorentznet.data import expand, iterate
     from lorentznet.data.checks import without_rest_frame
@@ -138,14 +143,15 @@ def predict(
     where = select_device(device) if device is not None else None
     alike = RangeCheck(tagger.training_range)
     columns: dict[str, list[NDArray[Any]]] = {}
-    lightlike = 0
+    lightlike, others = 0, Counter[str]()
     for number, source in enumerate(sources):
         for table in iterate([source], card=card, jets=CHUNK):
             known = known or table.card
-            _check_classes(tagger, table)
+            labels, of_others = (table.labels, {}) if tagger.task != "tagging" else labels_for(tagger, table)
+            others.update(of_others)
             alike.look(table)
             lightlike += int(without_rest_frame(table).sum())
-            found = {"ids": table.ids, "labels": table.labels, "weights": table.weights}
+            found = {"ids": table.ids, "labels": labels, "weights": table.weights}
             found |= _predicted(tagger, table, batch_size, where, progress)
             found |= {f"observer {name}": table.observer(name) for name in table.observers}
             if len(sources) > 1:
@@ -171,6 +177,7 @@ def predict(
         seconds=time.monotonic() - start,
         extrapolation=alike.sentence(),
         without_rest_frame=lightlike,
+        other_classes=dict(others),
     )
 
 
@@ -254,22 +261,6 @@ def _predicted(
         values, present = target.values(table)
         found["targets"] = np.where(present[:, None], values, 0.0)
     return found
-
-
-def _check_classes(tagger: Tagger, table: JetTable) -> None:
-    """Refuse labelled jets whose classes are not those of the tagger, in the same order; a regression has none."""
-    if tagger.task != "tagging":
-        return
-    known = tagger.class_names
-    if table.classes and known and tuple(table.classes) != known:
-        raise DataError(
-            f"{table.source}: its card has the classes {', '.join(table.classes)}, the tagger was trained on {', '.join(known)}; "
-            "give a card with the same classes in the same order"
-        )
-    if table.classes and len(table.classes) != tagger.config.classes:
-        raise DataError(
-            f"{table.source}: its card has {len(table.classes)} classes, the tagger {tagger.config.classes}; give another card"
-        )
 
 
 def _class_names(tagger: Tagger, number: int) -> tuple[str, ...]:

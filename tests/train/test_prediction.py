@@ -95,19 +95,39 @@ def test_unlabelled_jets(tagger, toys, tmp_path):
     assert result.classes == ("qcd", "top")
 
 
-@pytest.mark.parametrize(
-    ("classes", "words"),
-    [
-        ({"top": "label_Tbqq", "qcd": "label_QCD"}, ["top, qcd", "qcd, top", "same order"]),
-        ({"light": "label_QCD", "top": "label_Tbqq"}, ["light, top"]),
-    ],
-)
-def test_jets_of_other_classes(classes, words, tagger, toys, tmp_path):
+@pytest.mark.parametrize("classes", [{"light": "label_QCD", "top": "label_Tbqq"}, {"Top": "label_Tbqq", "top": "label_QCD"}])
+def test_jets_of_other_classes(classes, tagger, toys, tmp_path):
     path = toys.write(tmp_path / "jets.root")
     path.with_suffix(".yaml").write_text(yaml.safe_dump(toys.card(classes=classes), sort_keys=False))
     with pytest.raises(DataError) as caught:
         predict(tagger, path)
-    assert all(word in str(caught.value) for word in [str(path), *words])
+    assert all(word in str(caught.value) for word in [str(path), ", ".join(classes), "trained on qcd, top", "give a card"])
+
+
+def test_classes_in_another_order_and_further_ones(tagger, toys, tmp_path, capsys):
+    branches = toys.branches(40)
+    expected = predict(tagger, toys.write(tmp_path / "jets.root", branches)).labels.copy()
+    path = tmp_path / "jets.root"
+    path.with_suffix(".yaml").write_text(
+        yaml.safe_dump(toys.card(classes={"Tbqq": "label_Tbqq", "QCD": "label_QCD"}), sort_keys=False)
+    )
+    turned = predict(tagger, path)
+    assert np.array_equal(turned.labels, expected)
+    assert turned.other_classes == {}
+    # the names of JetClass, and a class that the tagger does not know
+    rows = np.arange(40) % 8 == 3
+    branches |= {"label_Hbb": rows}
+    branches |= {name: branches[name] & ~rows for name in ("label_QCD", "label_Tbqq")}
+    card = toys.card(classes={name: f"label_{name}" for name in ("QCD", "Hbb", "Tbqq")})
+    path = toys.write(tmp_path / "more.root", branches, card)
+    found = predict(tagger, path)
+    assert np.array_equal(found.labels, np.where(rows, -1, expected))
+    assert found.other_classes == {"Hbb": 5}
+    assert found.classes == ("qcd", "top")
+    checkpoint.save(tmp_path / "best.ckpt", tagger)
+    assert main(["predict", str(tmp_path / "best.ckpt"), str(path), "--out", str(tmp_path / "scores.root")]) == 0
+    said = "warning: 5 of 40 jets are of other classes (Hbb 5) than the tagger's, qcd, top: they have scores, and no label"
+    assert said in capsys.readouterr().err
 
 
 def test_a_tagger_without_names_is_checked_by_number(toy, jet_file):
