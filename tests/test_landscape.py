@@ -295,7 +295,8 @@ def test_one_entry_goes_on_from_generated_jets(study, run, settings, tmp_path, c
     said = (run.out / "landscape.md").read_text()
     assert "## 40 generated training jets, real test jets" in said
     for label, minutes in (("first", "40.0"), ("second", "2.0, first weights 40"), ("third", "3.0, first weights 42")):
-        (row,) = [line for line in said.splitlines() if line.startswith(f"| `{label}` | 4")]
+        after = "" if label == "first" else " (after 40 generated jets)"
+        (row,) = [line for line in said.splitlines() if line.startswith(f"| `{label}`{after} | 4")]
         assert row.endswith(f"| {minutes} (cpu, 1 thread) |")
     path.write_text(yaml.safe_dump({**values, "generate": [], "entries": [first, second]}))
     monkeypatch.setattr(run, "out", tmp_path / "without")

@@ -34,7 +34,8 @@ def markdown(numbers: Mapping[str, Any], quoted: Mapping[str, Any]) -> str:
         "differences are known better than values. *Seeds ±* is the standard deviation over the seeds, *survive* the mean number of "
         "background jets that pass. Epochs are chosen by the validation jets, whose AUC is the mean over the seeds. "
         "CPU minutes are those of one training, validation included, on the device named; where a tagger learns from others, those of "
-        "all its teachers are given too, and where it goes on from the weights of other trainings, those of these.",
+        "all its teachers are given too, and where it goes on from the weights of other trainings, those of these. *After N generated "
+        "jets* says what these were trained on: such a row stands on N jets more than its heading says.",
     ]
     every = numbers["results"]
     for generated, size in sorted({(bool(item.get("generated")), item["size"]) for item in every}):
@@ -117,22 +118,24 @@ def _estimate(found: Mapping[str, Any], survivors: bool = True) -> str:
 
 def _values(item: Mapping[str, Any], every: Sequence[Mapping[str, Any]]) -> list[str]:
     single, minutes = item["single"], item["cpu_minutes"]
-    of: dict[str, tuple[float, Any]] = {}
-    taught, begun = [], []
+    of: dict[str, tuple[float, Mapping[str, Any]]] = {}
+    taught, begun, generated = [], [], 0
     for other in every:
         for seed, time in zip(other["seeds"], other["cpu_minutes"], strict=True):
-            of[f"{other['entry']}/{other['size']}/seed{seed}"] = time, other.get("weights")
+            of[f"{other['entry']}/{other['size']}/seed{seed}"] = time, other
             if other["size"] == item["size"] and is_among(item.get("teachers", ()), other["entry"], seed):
                 taught.append(time)
     name = item.get("weights")
     while name in of:
-        time, name = of[name]
+        time, first = of[name]
         begun.append(time)
+        generated += first["size"] if first.get("generated") else 0
+        name = first.get("weights")
     before = {"teachers": taught, "first weights": begun}
     earlier = "".join(f", {what} {sum(times):.0f}" for what, times in before.items() if times)
     spread = single["auc"]["seed_std"]
     return [
-        f"`{item['entry']}`",
+        f"`{item['entry']}`" + (f" (after {generated:,} generated jets)" if generated else ""),
         f"{item['parameters']:,}",
         item["symmetry"],
         str(len(item["seeds"])),

@@ -54,7 +54,8 @@ class SparseProduct:
         if dtype in (torch.float16, torch.bfloat16):
             dtype = torch.float32
         if torch.compiler.is_compiling():
-            product: Tensor = _multiply_op(u.to(dtype), x.to(dtype), self.key)
+            u, x = u.to(dtype), x.to(dtype)
+            product: Tensor = self._written_out(u, x) if len(self.entries) <= _FEW else _multiply_op(u, x, self.key)
         else:
             product = _SparseProduct.apply(u.to(dtype), x.to(dtype), self)
         return product
@@ -62,6 +63,14 @@ class SparseProduct:
     def multiply(self, u: Tensor, x: Tensor) -> Tensor:
         """The product of factors of one dtype, without gradients."""
         return _add_up(self.entries, u, x, x.new_zeros((self.rows, *x.shape[1:])))
+
+    def _written_out(self, u: Tensor, x: Tensor) -> Tensor:
+        first, second = u.unbind(0), x.unbind(0)
+        rows: list[Tensor | None] = [None] * self.rows
+        for a, b, c, value in self.entries:
+            term, before = value * first[a] * second[b], rows[c]
+            rows[c] = term if before is None else before + term
+        return torch.stack([x.new_zeros(x.shape[1:]) if row is None else row for row in rows])
 
     def differentiate(self, gradient: Tensor, u: Tensor, x: Tensor, needed: Sequence[bool]) -> list[Tensor]:
         """Gradients of those factors for which they are needed."""
@@ -73,6 +82,9 @@ class SparseProduct:
             found.append(_add_up(self.for_second, u, gradient, x.new_zeros(x.shape)))
         return found
 
+
+_FEW = 16
+"""Entries that are written out for a compiler, which makes them part of the loops around; scalars and vectors have eight."""
 
 _KNOWN: dict[str, SparseProduct] = {}
 """All products by what they are made of: operators of the compiler take words, not objects."""
@@ -104,7 +116,7 @@ class _SparseProduct(torch.autograd.Function):
         return *placed(ctx.product.differentiate(gradient, *ctx.saved_tensors, needed), needed), None
 
 
-# For a compiler the product is one operator. Were it to unroll hundreds of entries, it would take many minutes.
+# For a compiler a product of many entries is one operator. Were it to unroll hundreds of them, it would take many minutes.
 
 
 @torch.library.custom_op("lorentznet::sparse_product", mutates_args=())

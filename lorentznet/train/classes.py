@@ -39,7 +39,9 @@ def labels_for(tagger: Tagger, table: JetTable) -> tuple[NDArray[np.int64], dict
         return table.labels, {}
     if not known:
         if len(given) != tagger.config.classes:
-            raise DataError(f"{table.source}: its card has {len(given)} classes, the tagger {tagger.config.classes}; give another card")
+            raise DataError(
+                f"{table.source}: its card has {len(given)} classes, the tagger {tagger.config.classes}; give another card"
+            )
         return table.labels, {}
     number = {_plain(name): index for index, name in enumerate(known)}
     places = np.array([number.get(_plain(name), -1) for name in given])

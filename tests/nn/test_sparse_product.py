@@ -82,3 +82,21 @@ def test_products_of_messages_are_those_of_the_planned_paths():
     expected = torch.cat(VectorProduct(message.irreps_in)(features, vectors), -1)
     torch.testing.assert_close(product, expected, rtol=1e-12, atol=1e-12)
     assert len(message.with_vector.entries) == 74
+
+
+@pytest.mark.parametrize("entries", [5, 40])
+def test_few_entries_are_written_out_for_a_compiler(entries, monkeypatch):
+    table = torch.zeros(4, 5, 6, dtype=torch.float64)
+    places = torch.randperm(table.numel(), generator=torch.Generator().manual_seed(1))[:entries]
+    table.view(-1)[places] = random(entries)
+    product = SparseProduct(table)
+    u, x = random(4, 1, 2, 3, seed=2).requires_grad_(), random(5, 2, 2, 3, seed=3).requires_grad_()
+    expected = product(u, x)
+    gradients = torch.autograd.grad(expected.square().sum(), (u, x))
+    calls = []
+    multiply = SparseProduct.multiply
+    monkeypatch.setattr(SparseProduct, "multiply", lambda *given: calls.append(1) or multiply(*given))
+    compiled = torch.compile(lambda u, x: product(u, x), backend="aot_eager", fullgraph=True)(u, x)
+    assert bool(calls) is (entries == 40)
+    torch.testing.assert_close(compiled, expected)
+    torch.testing.assert_close(torch.autograd.grad(compiled.square().sum(), (u, x)), gradients)
