@@ -5,10 +5,10 @@ A bivector f and a traceless symmetric tensor t are the two halves of a matrix :
 .. math:: \text{vf} \to F v, \quad \text{vt} \to T v, \quad \text{vv} \to v v^T\eta, \quad \text{ff} \to F F, \quad
           \text{ft} \to F T, \quad \text{tt} \to T T
 
-(each of its own: F F and T T give the same irreps, and a square of F + T could not tell their paths apart)
 are products of small matrices: 64 multiplications where the outer product of two tensors has up to 81 numbers, each of which enters up to
-16 outputs. What a planned table of Clebsch-Gordan paths does to the outer product, a smaller table does to the matrix product; it is
-found by solving for it, and a table that does not factor through the matrix product keeps the general way.
+16 outputs. They are formed one by one, since F F and T T give the same irreps: the square of F + T could not tell their paths apart. What
+a planned table of Clebsch-Gordan paths does to the outer product, a smaller table does to the matrix product; it is found by solving for
+it, and a table that does not factor through the matrix product keeps the general way.
 """
 
 from __future__ import annotations
