@@ -7,6 +7,11 @@ For jets j and transforms L_j (a random axis or rotation for each jet) the error
 norms being Euclidean, both momenta from the same network in the same mode: behind the float64 rest-frame front end (``"frame"``) or
 without it (``"lab"``), in float32 or float64. Momenta are transformed in extended precision and rounded to float64, and reference
 vectors are transformed along.
+
+The *floor* is what no network can avoid: the rounded momenta are taken back in extended precision and given to the float64 network, and
+what it finds is transformed, rounded and taken back as well,
+
+.. math:: d_j^0 = \frac{\|\Lambda_j^{-1}\,\mathrm{fl}(\Lambda_j\, f(\Lambda_j^{-1}\,\mathrm{fl}(\Lambda_j p_j))) - f(p_j)\|}{\|f(p_j)\|}.
 """
 
 from __future__ import annotations
@@ -35,19 +40,23 @@ if TYPE_CHECKING:
     from lorentznet.data.table import JetTable
     from lorentznet.taggers.base import Tagger
 
+FLOOR = ("float64", "floor")
 CHUNK = 32
 """Jets that are evaluated at a time."""
 
 
 @dataclass
 class CovarianceResult:
-    """Errors of covariance, by regression, dtype, conditioning, transformation and gamma: ``{"rms", "max"}``; None: not finite."""
+    """Errors of covariance, by regression, dtype, conditioning, transformation and gamma: ``{"rms", "max"}``; None: not finite.
+
+    Beside the dtypes of a regression stands its ``floor``, by transformation and gamma, if float64 is among them.
+    """
 
     regressions: dict[str, dict[str, Any]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, str, str, str, str, float | None, float | None]]:
-        """Regression, dtype, conditioning, transformation, gamma, rms, max."""
+        """Regression, dtype, conditioning, transformation, gamma, rms, max; the floor has the conditioning ``floor``."""
         for name, modes in self.regressions.items():
             for (dtype, conditioning), curves in _nested(modes):
                 for transformation, points in curves.items():
@@ -68,9 +77,10 @@ class CovarianceResult:
         cells = [["regression", "mode", "transform", *(f"gamma {gamma}" for gamma in gammas)]]
         for name, modes in self.regressions.items():
             for mode, curves in _nested(modes):
+                what = "floor, rounding alone" if mode == FLOOR else mode_name(*mode)
                 for transformation, points in curves.items():
                     words = ("" if gamma not in points else _word(points[gamma]["rms"]) for gamma in gammas)
-                    cells.append([name, mode_name(*mode), transformation, *words])
+                    cells.append([name, what, transformation, *words])
         caption = f"rms of |L^-1 f(Lx) - f(x)| / |f(x)| ({self.about['jets']} jets, seed {self.about['seed']})"
         return f"{caption}\n\n{aligned(cells)}"
 
@@ -110,23 +120,28 @@ def scan(
         if tagger.output_law is None:
             raise ConfigError(f"tagger '{name}': its task is {tagger.task}, covariance is that of momenta; scan its invariance")
         given = tagger.with_references(batch)
-        result.regressions[name] = {}
+        modes: dict[str, Any] = {}
+        result.regressions[name] = modes
         for dtype in dtypes:
             network = copy.deepcopy(tagger).to(device, DTYPES[dtype]).eval()
             for conditioning in CONDITIONINGS:
                 network.in_frame(conditioning)
                 before = _outputs(network, given, device)
-                curves: dict[str, Any] = {}
                 for transformation in transformations:
                     for number, gamma in enumerate([1.0] if transformation in WITHOUT_GAMMA else gammas):
                         random = np.random.default_rng([seed, sorted(TRANSFORMATIONS).index(transformation), number])
                         matrices = TRANSFORMATIONS[transformation](gamma, batch.n_jets, random)
-                        after = _outputs(network, transformed(given, matrices), device)
-                        back = (inverse(matrices) @ after[..., None])[..., 0]
+                        moved = transformed(given, matrices)
+                        back = _applied(inverse(matrices), _outputs(network, moved, device))
+                        curves = modes.setdefault(dtype, {}).setdefault(conditioning, {})
                         curves.setdefault(transformation, {})[gamma_key(gamma)] = _error(back, before)
+                        if (dtype, conditioning) == ("float64", "frame"):
+                            found = _outputs(network, transformed(moved, inverse(matrices)), device)
+                            rounded = _applied(matrices, found).astype(np.float64).astype(np.longdouble)
+                            floor = modes.setdefault("floor", {}).setdefault(transformation, {})
+                            floor[gamma_key(gamma)] = _error(_applied(inverse(matrices), rounded), before)
                         if progress is not None:
                             progress(1)
-                result.regressions[name].setdefault(dtype, {})[conditioning] = curves
     return result
 
 
@@ -138,6 +153,11 @@ def measurements(
     """The number of steps that :func:`scan` reports for each regression."""
     points = sum(1 if transformation in WITHOUT_GAMMA else len(gammas) for transformation in transformations)
     return points * len(dtypes) * len(CONDITIONINGS)
+
+
+def _applied(matrices: np.ndarray[Any, Any], vectors: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    product: np.ndarray[Any, Any] = (matrices @ vectors[..., None])[..., 0]
+    return product
 
 
 def _outputs(tagger: Tagger, batch: JetBatch, device: str | torch.device) -> np.ndarray[Any, Any]:
@@ -156,9 +176,11 @@ def _error(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> dict[st
 
 
 def _nested(modes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
-    for dtype, conditionings in modes.items():
-        for conditioning, curves in conditionings.items():
+    for dtype in (name for name in modes if name != "floor"):
+        for conditioning, curves in modes[dtype].items():
             yield (dtype, conditioning), curves
+    if "floor" in modes:
+        yield FLOOR, modes["floor"]
 
 
 def _word(value: float | None) -> str:

@@ -29,12 +29,22 @@ def test_the_front_end_keeps_momenta_covariant(scanned):
     assert numbers["float32"]["lab"]["boost"]["100"]["rms"] > 1e-3
 
 
+def test_in_float64_the_error_is_that_of_rounding(scanned):
+    """Up to a factor of three, at strong boosts; at weak ones there is nothing but the last digits."""
+    found, floor = scanned.regressions["net"]["float64"]["frame"], scanned.regressions["net"]["floor"]
+    for transformation in ("boost", "boost_z"):
+        assert floor[transformation]["100"]["rms"] > 1e-13
+        assert found[transformation]["100"]["rms"] <= 3 * floor[transformation]["100"]["rms"]
+
+
 def test_written_and_shown(scanned, tmp_path):
     paths = scanned.write(tmp_path)
     assert json.loads(paths[0].read_text())["regressions"] == scanned.regressions
     with paths[1].open() as handle:
         rows = list(csv.DictReader(handle))
-    assert len(rows) == 4 * 5
+    assert len(rows) == (4 + 1) * 5
+    assert sum(row["conditioning"] == "floor" for row in rows) == 5
+    assert "floor, rounding alone" in scanned.table()
     assert {row["transformation"] for row in rows} == {"boost", "boost_z", "rotation"}
     assert "gamma 100" in scanned.table()
     assert "float32 network behind the float64 rest frame" in scanned.table()
