@@ -61,11 +61,12 @@ class CGLayer(nn.Module):
         channels = Irreps([(products, irrep) for _, irrep in irreps])
         scalars, hodge = irreps.terms[0][0], not reflections
         self.edges = EdgeFunctions(n_functions, scalars, edge_functions) if edge_functions else None
+        message = CGMessage(channels, reflections)
         # plain, directed and twice directed weights side by side: one matrix product, which reads the pair basis once
-        self.radial = RadialWeights(edge_functions or n_functions, (order + 1) * products)
+        self.radial = RadialWeights(edge_functions or n_functions, (message.kinds + order - 1) * products)
         self.narrow = IrrepMixing(irreps, channels, hodge=hodge)
         self.source = ScalarGate(channels, scalars)
-        self.message = CGMessage(channels, reflections)
+        self.message = message
         self.second = SecondOrderMessage(channels, reflections) if order == 2 else None
         sums = self.message.irreps_out if self.second is None else self.message.irreps_out + self.second.irreps_out
         self.combine = IrrepMixing(channels + sums, channels, hodge=hodge)
@@ -97,7 +98,7 @@ class CGLayer(nn.Module):
         if self.second is None:
             sums = self.message(narrow, vectors, weights, graph)
         else:
-            weights, twice = weights.split([2 * narrow[0].shape[0], narrow[0].shape[0]])
+            weights, twice = weights.split([self.message.kinds * narrow[0].shape[0], narrow[0].shape[0]])
             sums = self.message(narrow, vectors, weights, graph) + self.second(narrow, vectors, twice, graph)
         combined = self.combine([*narrow, *sums])
         update = self.norm(self.widen([*features, *combined, *sums, *self.square(combined)]), frame.time)

@@ -35,6 +35,11 @@ class CGMessage(EquivariantModule):
         Leave out pseudotensors, so that the layer commutes with parity.
     outputs
         Irreps to which products are truncated, by default those of the features.
+
+    Attributes
+    ----------
+    kinds : int
+        Kinds of messages, each with weights of its own: 2, or 1 if no product with a four-vector is left (scalars alone).
     """
 
     def __init__(self, irreps: Irreps, reflections: bool = True, outputs: Sequence[AnyIrrep] | None = None) -> None:
@@ -45,7 +50,8 @@ class CGMessage(EquivariantModule):
         self.irreps_out = irreps + self.product.irreps_out
         self.dims = [irrep.dim for _, irrep in irreps]
         self.sizes = [irrep.dim for irrep in self.product.irreps_out.irreps]
-        self.with_vector = SparseProduct(self.product.table())
+        self.kinds = 2 if self.sizes else 1
+        self.with_vector = SparseProduct(self.product.table()) if self.sizes else None
 
     def forward(self, features: Sequence[Tensor], vectors: Tensor, weights: Tensor, graph: Graph = ALL_PAIRS) -> list[Tensor]:
         """Aggregated features, then their products with p_i - p_j.
@@ -57,12 +63,15 @@ class CGMessage(EquivariantModule):
         vectors
             p_i, shape (jets, particles, 4).
         weights
-            f_ij of the two kinds of messages, shape (2 channels, *pairs): (2 channels, jets, particles, particles) for all pairs, zero
-            where a particle is missing.
+            f_ij of the kinds of messages, shape (kinds * channels, *pairs): (2 channels, jets, particles, particles) for all pairs,
+            zero where a particle is missing.
         graph
             Who is a neighbour of whom.
         """
         x = torch.cat([feature.movedim(-1, 0) for feature in features])  # components first
+        if self.with_vector is None:
+            (first,) = _aggregated(weights, (x,), graph)
+            return [part.movedim(0, -1).contiguous() for part in first.split(self.dims)]
         vectors = vectors.movedim(-1, 0)[:, None].contiguous()
         sent = x, torch.cat((x, self.with_vector(vectors, x).to(x)))
         first, both = _aggregated(weights, sent, graph)
@@ -72,14 +81,15 @@ class CGMessage(EquivariantModule):
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
-        """Scalars and vectors, and all irreps up to maxdim 3."""
-        return cls(Irreps("2x(0,0)+2x(1,1)")), cls(Irreps("2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)"))
+        """Scalars and vectors, scalars alone, and all irreps up to maxdim 3."""
+        every = "2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)"
+        return tuple(cls(Irreps(text)) for text in ("2x(0,0)+2x(1,1)", "2x(0,0)", every))
 
     def example_inputs(self, generator: torch.Generator) -> tuple:
         """Features, momenta and weights."""
         features = self.irreps_in.random((2, 5), generator)
         channels = features[0].shape[0]
-        weights = torch.randn((2 * channels, 2, 5, 5), generator=generator, dtype=torch.float64)
+        weights = torch.randn((self.kinds * channels, 2, 5, 5), generator=generator, dtype=torch.float64)
         vectors = torch.randn((2, 5, 4), generator=generator, dtype=torch.float64)
         return (features, self.irreps_in), (vectors, Irrep(1, 1)), (weights, None)
 

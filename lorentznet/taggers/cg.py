@@ -43,8 +43,8 @@ class CGConfig(EquivariantConfig):
     Attributes
     ----------
     irreps
-        Features of a particle, for example ``"16x(0,0)+8x(1,1)+4x((2,0)+(0,2))+4x(2,2)"``; scalars and vectors must be among them.
-        Products are truncated to the same irreps.
+        Features of a particle, for example ``"16x(0,0)+8x(1,1)+4x((2,0)+(0,2))+4x(2,2)"``; scalars must be among them, and
+        vectors if there is anything besides. Products are truncated to the same irreps.
     maxdim
         Add the irreps (k, n) with k, n < maxdim that ``irreps`` does not name, in as many channels as the fewest of those it names.
     products
@@ -83,7 +83,7 @@ def sorted_irreps(text: str, maxdim: int | None = None) -> Irreps:
     Raises
     ------
     ConfigError
-        If scalars or vectors are missing, or an irrep is a lone complex one, (k, n) with k != n, or not below ``maxdim``.
+        If scalars are missing, or an irrep is a lone complex one, (k, n) with k != n, or not below ``maxdim``.
 
     Examples
     --------
@@ -92,9 +92,8 @@ def sorted_irreps(text: str, maxdim: int | None = None) -> Irreps:
     """
     irreps = Irreps(text).simplify()
     present = [irrep for _, irrep in irreps]
-    for needed in (SCALAR, VECTOR):
-        if needed not in present:
-            raise ConfigError(f"irreps: '{text}' lacks {needed}; the tagger needs scalars (0,0) and vectors (1,1)")
+    if SCALAR not in present:
+        raise ConfigError(f"irreps: '{text}' lacks {SCALAR}; the tagger needs scalars (0,0)")
     if not irreps.is_real:
         raise ConfigError(f"irreps: '{text}' has a lone (k,n) with k != n, which is complex; write the pair, e.g. ((2,0)+(0,2))")
     if maxdim is None:
@@ -115,12 +114,16 @@ class CGNetwork(nn.Module):
     def __init__(self, config: CGConfig, n_references: int, outputs: int) -> None:
         super().__init__()
         self.irreps = sorted_irreps(config.irreps, config.maxdim)
-        self.vector_term = [irrep for _, irrep in self.irreps].index(VECTOR)
+        present = [irrep for _, irrep in self.irreps]
+        self.vector_term = present.index(VECTOR) if VECTOR in present else None
+        if self.vector_term is None:
+            _check_without_vectors(config)
         self.basis = PairBasis(*config.bells)
         self.features = ParticleScalars(n_references, config.scalars)
-        scalars, vectors = self.irreps.terms[0][0], self.irreps.terms[self.vector_term][0]
+        scalars = self.irreps.terms[0][0]
+        vectors = 0 if self.vector_term is None else self.irreps.terms[self.vector_term][0]
         self.embed_scalars = nn.Linear(self.features.n_features, scalars)
-        self.embed_vectors = nn.Linear(self.features.n_features, vectors)
+        self.embed_vectors = nn.Linear(self.features.n_features, vectors) if vectors else None
         self.layers = nn.ModuleList(
             CGLayer(
                 self.irreps,
@@ -144,14 +147,28 @@ class CGNetwork(nn.Module):
         vectors = directions(frame)
         features = [vectors.new_zeros((mult, *vectors.shape[:-1], irrep.dim)) for mult, irrep in self.irreps]
         features[0] = torch.where(frame.nodes[..., None], self.embed_scalars(scalars), 0).movedim(-1, 0)[..., None]
-        features[self.vector_term] = (1 + self.embed_vectors(scalars)).movedim(-1, 0)[..., None] * vectors
+        if self.embed_vectors is not None and self.vector_term is not None:
+            features[self.vector_term] = (1 + self.embed_vectors(scalars)).movedim(-1, 0)[..., None] * vectors
         graph = graph_of(frame)
         basis = self.basis(frame, graph)
         of_layers = [features]
         for layer in self.layers:
             of_layers.append(layer(of_layers[-1], basis, vectors, frame, graph))
         particles = torch.cat([self.invariants(features, frame.time) for features in of_layers[-self.layers_read :]])
-        return read_out(self.readout, particles, of_layers[-1][self.vector_term], frame)
+        found = vectors.new_zeros((0, *vectors.shape)) if self.vector_term is None else of_layers[-1][self.vector_term]
+        return read_out(self.readout, particles, found, frame)
+
+
+def _check_without_vectors(config: CGConfig) -> None:
+    """Refuse what needs vectors."""
+    others = [str(irrep) for _, irrep in sorted_irreps(config.irreps, config.maxdim) if irrep != SCALAR]
+    for wanted, what in (
+        (bool(others), f"{', '.join(others)}, which are made of them"),
+        (config.order == 2, "messages of order 2"),
+        (config.task == "momentum", "the task 'momentum'"),
+    ):
+        if wanted:
+            raise ConfigError(f"irreps: '{config.irreps}' lacks {VECTOR}; add vectors for {what}")
 
 
 _OF_LGN = (
@@ -178,6 +195,8 @@ def make_network(config: CGConfig, n_references: int, outputs: int) -> nn.Module
         return CGNetwork(config, n_references, outputs)
     refuse_unused(config, "lgn", _OF_LGN)
     irreps = sorted_irreps(config.irreps, config.maxdim)
+    if VECTOR not in [irrep for _, irrep in irreps]:
+        raise ConfigError(f"irreps: '{config.irreps}' lacks {VECTOR}; design lgn needs scalars (0,0) and vectors (1,1)")
     if len(set(irreps.multiplicities)) > 1:
         raise ConfigError(f"irreps: '{config.irreps}' has several multiplicities; design lgn needs one for all irreps")
     if min(config.layers, config.bells[0]) < 1:

@@ -61,6 +61,10 @@ def test_the_seed_fixes_the_weights_and_leaves_the_global_generator_alone():
         ({"name": "cg", "layer": 3}, "unknown key 'layer'; did you mean 'layers'"),
         ({"name": "cg", "layers": "many"}, "layers: .*got 'many'"),
         ({"name": "cg", "irreps": "4x(1,1)"}, r"lacks \(0,0\)"),
+        ({"name": "cg", "irreps": "4x(0,0)+2x(2,2)"}, r"lacks \(1,1\); add vectors for \(2,2\), which are made of them"),
+        ({"name": "cg", "irreps": "4x(0,0)", "order": 2}, r"lacks \(1,1\); add vectors for messages of order 2"),
+        ({"name": "cg", "irreps": "4x(0,0)", "task": "momentum"}, r"lacks \(1,1\); add vectors for the task 'momentum'"),
+        ({"name": "cg", "irreps": "4x(0,0)", "design": "lgn"}, r"lacks \(1,1\); design lgn needs"),
         ({"name": "cg", "irreps": "4x(0,0)+2x(1,1)+1x(2,0)"}, "write the pair"),
         ({"name": "cg", "products": 0}, "products must be at least 1, got 0"),
         ({"name": "clifford", "classes": 1}, "classes must be at least 2"),
@@ -105,6 +109,13 @@ def test_irreps_beyond_the_default_work_through_the_same_layers(hodge):
     assert "(3,3)" in str(tagger.network.irreps)
     check_symmetry(tagger)
     check_permutation(tagger)
+
+
+def test_scalars_alone_are_a_tagger():
+    """Of the pairs it knows their invariants, of the jet what is pooled of particles."""
+    for changes in ({"references": ("beams", "time")}, {"edges": "nonlinear", "graph": "knn-angle", "neighbours": 5}):
+        check_tagger(taggers.create("cg", "tiny", seed=1, irreps="6x(0,0)", **changes))
+    assert str(taggers.create("cg", "tiny", irreps="6x(0,0)", maxdim=2).network.irreps) == "6x(0,0)+6x(1,1)"
 
 
 def test_maxdim_adds_the_irreps_below_it():
