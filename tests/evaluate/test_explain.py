@@ -146,3 +146,11 @@ def test_jets_without_a_label_are_left_out(networks):
     assert found.jets == {"qcd": 7, "top": 7}
     with pytest.raises(ConfigError, match="at least 2 jets"):
         explain(networks.small(), networks.jets(20), jets=1)
+
+
+def test_scalars_alone_are_explained(networks):
+    tagger = taggers.create("cg", "tiny", seed=1, irreps="6x(0,0)", references=("beams",))
+    names = [row.name for row in explain(tagger, networks.jets(12)).rows]
+    assert "layer 1: neighbours s" in names
+    assert "ln M, in the read-out" in names
+    assert not [name for name in names if "v" in name.replace("everywhere", "").replace("vectors", "")]

@@ -64,10 +64,9 @@ def jet_invariants(gram: int) -> list[Part]:
     gram
         Number of products of the jet's vectors.
     """
-    return [
-        invariant("V_c.V_d and V_c.u of the jet", average("readout", True, columns_of(1, range(gram)))),
-        invariant("ln M, in the read-out", average("readout", True, of_frame(2, "log_mass"))),
-    ]
+    products = invariant("V_c.V_d and V_c.u of the jet", average("readout", True, columns_of(1, range(gram))))
+    mass = invariant("ln M, in the read-out", average("readout", True, of_frame(2, "log_mass")))
+    return [products, mass] if gram else [mass]
 
 
 def particle_invariants(name: str, rows: list[int]) -> Part:
