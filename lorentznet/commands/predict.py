@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,11 +52,13 @@ def run(args: argparse.Namespace, console: Console) -> None:
     if args.batch_size < 1:
         raise ConfigError(f"--batch-size {args.batch_size}: at least one jet is needed")
     checkpoint = locate(args.checkpoint)
+    _check_not_read(args.out, args.files, checkpoint)
     tagger = load(checkpoint)
     with console.progress("predicting", None) as advance:
         prediction = predict(tagger, args.files, card=args.card, batch_size=args.batch_size, device=args.device, progress=advance)
     table = score_table(prediction, tagger, checkpoint, args.name, args.device, args.command_line)
     table.write(args.out)
+    _warn_of_seen_jets(args, checkpoint, table.name, console)
     rate = len(table) / max(prediction.seconds, 1e-9)
     if prediction.extrapolation:
         console.say(f"warning: {table.name} was {prediction.extrapolation}")
@@ -80,6 +83,30 @@ def _check_output(path: Path) -> None:
         raise OutputError(
             f"{path}: cannot be written ({folder} is {'not writable' if folder.is_dir() else 'a file'}); choose another --out"
         )
+
+
+def _warn_of_seen_jets(args: argparse.Namespace, checkpoint: Path, name: str, console: Console) -> None:
+    from lorentznet.data import expand
+    from lorentznet.data.overlap import overlapping
+    from lorentznet.data.source import parse
+    from lorentznet.train.checkpoint import load_run_info
+    from lorentznet.train.trained import seen
+
+    try:
+        known = [parse(word) for word in seen(load_run_info(checkpoint))]
+    except CheckpointError:  # a file alone says nothing of its training
+        return
+    for given, other in overlapping(expand(args.files), known, args.card):
+        console.say(f"warning: {given} has jets in common with {other}, which {name} has seen in training: no test of it")
+
+
+def _check_not_read(out: Path, words: Sequence[str], checkpoint: Path) -> None:
+    """Refuse to write scores over what is read: jets, or the weights."""
+    from lorentznet.data import expand
+
+    for given in (checkpoint, *(Path(source.path) for source in expand(words) if not source.is_remote)):
+        if out.exists() and given.exists() and out.samefile(given):
+            raise OutputError(f"{out}: is read by this command, and would be replaced by the scores; choose another --out")
 
 
 def score_table(

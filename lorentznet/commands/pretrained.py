@@ -45,10 +45,12 @@ def listing(weights: Mapping[str, Mapping[str, Any]]) -> list[str]:
         Name -> facts, as :func:`lorentznet.train.pretrained.facts` gives them.
     """
     from lorentznet.evaluate.intervals import Estimate
+    from lorentznet.train.model_card import jets_before
 
     cells = [["name", "tagger", "parameters", "symmetry", "AUC", "trained on"]]
     for name, facts in weights.items():
         data = facts["data"]
+        before = sum(number or 0 for part, number in jets_before(facts))
         cells.append(
             [
                 name,
@@ -56,7 +58,7 @@ def listing(weights: Mapping[str, Mapping[str, Any]]) -> list[str]:
                 f"{facts['parameters']:,}",
                 facts["symmetry"],
                 Estimate.from_dict(facts["metrics"]["auc"]).text(),
-                f"{data['jets']['train']:,} jets, {data['name']}",
+                f"{data['jets']['train']:,} jets, {data['name']}" + (f"; {before:,} others before" if before else ""),
             ]
         )
     return aligned(cells).splitlines()

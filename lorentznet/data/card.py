@@ -236,6 +236,8 @@ def find_card(path: str | Path, card: CardLike | None = None) -> tuple[DatasetCa
     if card is not None:
         return DatasetCard.from_file(card), str(card)
     path = Path(path)
+    if not path.name:  # a folder
+        return None, ""
     for beside in (path.with_suffix(".yaml"), path.parent / "card.yaml"):
         if beside.is_file():
             return DatasetCard.from_file(beside), str(beside)

@@ -251,6 +251,13 @@ def accuracy(
     right = z.argmax(axis=1) == y
     fraction = float(w[right].sum()) / total
     variance = variance_in_classes(w * (right - fraction) / total, y)
+    if variance < 1e-12 and 0 < fraction < 1:  # all jets of some classes are right, none of the others
+        limits = np.zeros(2)
+        for label in np.unique(y[w > 0]):
+            own, hit = w[y == label], right[y == label]
+            part = fraction_interval(float(own[hit].sum() / own.sum()), 0.0, own.sum() ** 2 / (own**2).sum(), level, method)
+            limits += np.array(part, dtype=np.float64).ravel() * own.sum() / total
+        return Estimate(fraction, float(limits[0]), float(limits[1]))
     low, high = fraction_interval(fraction, variance, total**2 / float((w**2).sum()), level, method)
     return Estimate(fraction, float(low), float(high))
 

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lorentznet import __version__
 from lorentznet.config import build, plain, read_yaml
@@ -20,9 +20,6 @@ from lorentznet.train.config import TrainConfig, differences
 from lorentznet.train.portable import jets_by_name, portable_config, portable_info
 from lorentznet.train.provenance import card_facts
 from lorentznet.train.trained import seen
-
-if TYPE_CHECKING:
-    from lorentznet.data.source import JetSource
 
 Result = str | Path | Mapping[str, Any]
 """A folder with results, their JSON file, or its content."""
@@ -162,34 +159,19 @@ def _check_same_training(measured: Mapping[str, Any], info: Mapping[str, Any], r
 
 
 def _check_unseen(test: Sequence[str], used: Sequence[str]) -> None:
+    from lorentznet.data.overlap import overlap
     from lorentznet.data.source import parse
 
+    on = "on which the tagger, or one that it began with, was trained or chosen"
     for word in test:
         for other in used:
-            left, right = parse(word), parse(other)
-            if isinstance(left.rows, str) != isinstance(right.rows, str) and _one_file(left, right):
+            shared = overlap(parse(word), parse(other), by_name=True)
+            if shared is None:
                 raise DataError(
-                    f"{word}: may overlap with {other}, on which the tagger, or one that it began with, was trained or chosen; "
-                    "give both by rows, or both by the names of their splits"
+                    f"{word}: may overlap with {other}, {on}; give both by rows, or both by the names of splits whose card is there"
                 )
-            if _overlap(left, right):
-                raise DataError(
-                    f"{word}: the test jets overlap with {other}, on which the tagger, or one that it began with, was trained or chosen"
-                )
-
-
-def _one_file(left: JetSource, right: JetSource) -> bool:
-    return Path(left.path).name == Path(right.path).name
-
-
-def _overlap(left: JetSource, right: JetSource) -> bool:
-    """True if two words name the same jets of one file, as far as that can be seen without the file."""
-    if not _one_file(left, right):
-        return False
-    if isinstance(left.rows, slice) and isinstance(right.rows, slice):
-        stops = [rows.stop for rows in (left.rows, right.rows) if rows.stop is not None]
-        return max(left.rows.start or 0, right.rows.start or 0) < min([*stops, float("inf")])
-    return left.rows is None or right.rows is None or left.rows == right.rows
+            if shared:
+                raise DataError(f"{word}: the test jets overlap with {other}, {on}")
 
 
 def _data(info: Mapping[str, Any], card: str | Path | None, test: Sequence[str], jets: Mapping[str, int]) -> dict[str, Any]:

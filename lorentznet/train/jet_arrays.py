@@ -79,10 +79,10 @@ class JetArrays:
         return len(self.counts)
 
     @classmethod
-    def from_tables(cls, tables: Iterable[JetTable], target: Target | None = None) -> JetArrays:
+    def from_tables(cls, tables: Iterable[JetTable], target: Target | None = None, where: str = "the files") -> JetArrays:
         """Join tables of the same classes and scalars; each is let go when its arrays are taken.
 
-        With a ``target`` jets that have none are left out and counted.
+        With a ``target`` jets that have none are left out and counted. ``where`` says what is read, should there be nothing.
 
         Raises
         ------
@@ -110,7 +110,7 @@ class JetArrays:
             named = {"targets": values, **{name: getattr(table, attribute) for name, attribute in _COLUMNS.items()}}
             parts.append({name: np.asarray(value) for name, value in named.items() if value is not None})
         if not parts:
-            raise DataError("no jets were read")
+            raise DataError(f"{where}: no jets were read; if the card has a selection, none of the jets passes it")
         jets = cls(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, classes=classes)
         if target is not None and not len(jets):
             raise DataError(

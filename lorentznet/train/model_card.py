@@ -85,9 +85,9 @@ def _metrics(facts: Mapping[str, Any]) -> str:
         rows += [[f"1/ε_B at ε_S = {efficiency}{of}", estimate(numbers)] for efficiency, numbers in rejections]
     jets = data["jets"]["test"]
     said = (
-        f"Measured on {sum(jets.values()):,} jets ({', '.join(f'{number:,} {name}' for name, number in jets.items())}) that neither "
-        f"training nor the choice of epoch and seed has seen{_rows(data['test'])}. Errors are central 68 % intervals of the test "
-        "sample alone, not of training again."
+        f"Measured on {sum(jets.values()):,} jets ({', '.join(f'{number:,} {name}' for name, number in jets.items())}) in rows that "
+        f"neither training nor the choice of epoch and seed has read{_rows(data['test'])}. Errors are central 68 % intervals of the "
+        "test sample alone, not of training again."
     )
     return f"## Performance\n\n{_table(['', 'value'], rows)}\n\n{_filled(said)}"
 
@@ -123,32 +123,35 @@ def _data(facts: Mapping[str, Any]) -> str:
             ("test", "test", data["jets"]["test"]),
         )
     ]
-    before = [part for part in _before(facts["training"]) if part["jets"] != data["train"]]
-    rows[1:1] = [["training before, see below", _rows(part["jets"], ""), _number(part["jets"])] for part in before]
+    before = jets_before(facts)
+    rows[1:1] = [
+        ["training before, see below", _rows(part["jets"], ""), "" if number is None else f"{number:,}"]
+        for part, number in before
+    ]
     licence = data["licence"].replace("CC-BY-", "CC BY ")
     said = f"{data['name']}: {data.get('description', '')}".rstrip(": ")
     cite = f"Licence of the jets: {licence}. Cite {data['citation']}. The weights come under the licence of the package."
     paragraphs = [_filled(said), _filled(cite), _table(["", "rows", "jets"], rows)]
     if before:
         paragraphs.append("Jets that taggers with which the training began were trained on:")
-        paragraphs.append("\n".join(_filled(f"{_rows(part['jets'], '')}: {_of_card(part['card'])}", "* ") for part in before))
+        paragraphs.append("\n".join(_filled(f"{_rows(part['jets'], '')}: {_of_card(part['card'])}", "* ") for part, _ in before))
     return "\n\n".join(["## Data", *paragraphs])
 
 
-def _before(training: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """All jets that the taggers with which a training began were trained on."""
-    found: list[Mapping[str, Any]] = []
-    for tagger in begun_with(training):
-        found += [part for part in tagger.get("trained_on", []) if part not in found]
+def jets_before(facts: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], int | None]]:
+    """Jets other than the training's own that the taggers with which it began were trained on, and how many, if the words tell it."""
+    found: list[tuple[Mapping[str, Any], int | None]] = []
+    for tagger in begun_with(facts["training"]):
+        for part in tagger.get("trained_on", []):
+            if part["jets"] != facts["data"]["train"] and part not in [other for other, _ in found]:
+                found.append((part, _number(part["jets"])))
     return found
 
 
-def _number(words: Sequence[str]) -> str:
-    """Number of jets, as far as the words tell it."""
+def _number(words: Sequence[str]) -> int | None:
     rows = [parse(word).rows for word in words]
-    if all(isinstance(one, slice) and one.stop is not None for one in rows):
-        return f"{sum(one.stop - (one.start or 0) for one in rows if isinstance(one, slice)):,}"
-    return ""
+    known = [one.stop - (one.start or 0) for one in rows if isinstance(one, slice) and one.stop is not None]
+    return sum(known) if len(known) == len(rows) else None
 
 
 def _of_card(card: Mapping[str, Any] | None) -> str:

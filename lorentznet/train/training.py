@@ -89,12 +89,15 @@ def load_jets(config: TrainConfig, console: Console | None = None) -> tuple[JetA
     DataError
         If they cannot be read, have other classes than each other, or labels or classes are missing.
     """
-    from lorentznet.data import iterate
+    from lorentznet.data import expand, iterate
+    from lorentznet.data.overlap import overlapping
 
     card = config.data.card
     target = _target(config)
-    train = JetArrays.from_tables(iterate(config.train_words, card=card, select=True), target)
-    val = JetArrays.from_tables(iterate(config.val_words, card=card), target)
+    train = JetArrays.from_tables(
+        iterate(config.train_words, card=card, select=True), target, f"data.train: {', '.join(config.train_words)}"
+    )
+    val = JetArrays.from_tables(iterate(config.val_words, card=card), target, f"data.val: {', '.join(config.val_words)}")
     if target is None and train.classes != val.classes:
         found, wanted = (", ".join(jets.classes) or "none" for jets in (val, train))
         raise DataError(
@@ -105,6 +108,8 @@ def load_jets(config: TrainConfig, console: Console | None = None) -> tuple[JetA
     if console:
         about = f"classes {', '.join(train.classes)}" if target is None else f"target {', '.join(target.words)}"
         console.say(f"{len(train)} jets for training, {len(val)} for validation; {about}")
+        for first, second in overlapping(expand(config.train_words), expand(config.val_words), card):
+            console.say(f"warning: {first} and {second} have jets in common: validation does not show what is learned by heart")
         if train.left_out + val.left_out:
             console.say(f"left out for want of a target: {train.left_out} jets for training, {val.left_out} for validation")
     return train, val

@@ -262,3 +262,12 @@ def test_errors_are_one_line(labels, logits, weights, words):
 def test_signal_efficiency_out_of_range():
     with pytest.raises(DataError, match="not in"):
         metrics.background_rejection([0, 1], [0.0, 1.0], signal_efficiency=0.0)
+
+
+def test_accuracy_of_one_answer_for_all_jets():
+    """Nothing varies within the classes, and yet the share that is right is known no better than from so many jets."""
+    labels = [0] * 419 + [1] * 381
+    found = metrics.accuracy(labels, np.ones(800))
+    assert found.value == 381 / 800
+    assert 1e-3 < found.value - found.low < 1e-2 or 1e-3 < found.high - found.value < 1e-2
+    assert found.low < found.value < found.high

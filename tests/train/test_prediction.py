@@ -1,3 +1,5 @@
+import json
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -174,3 +176,34 @@ def test_taggers_of_the_package(name, jet_file):
     result = predict(tagger, f"{jet_file}#test", batch_size=16)
     alone = one_by_one(tagger, ln.data.read(f"{jet_file}#test"))
     np.testing.assert_allclose(result.logits[:, 1], alone, rtol=1e-5, atol=2e-5)
+
+
+def test_what_is_read_is_not_written_over(tagger, toys, tmp_path, capsys):
+    jets, weights = toys.write(tmp_path / "jets.root"), checkpoint.save(tmp_path / "best.ckpt", tagger)
+    before = jets.read_bytes()
+    (tmp_path / "other.root").hardlink_to(jets)
+    for out in (jets, tmp_path / "other.root"):
+        assert main(["predict", str(weights), f"{jets}#0:3", "--out", str(out)]) == 2
+        assert "is read by this command, and would be replaced by the scores; choose another --out" in capsys.readouterr().err
+    renamed = weights.rename(tmp_path / "weights.root")
+    assert main(["predict", str(renamed), str(jets), "--out", str(renamed)]) == 2
+    assert "is read by this command" in capsys.readouterr().err
+    assert jets.read_bytes() == before
+
+
+def test_jets_of_the_training_are_no_test(tagger, jet_file, tmp_path, capsys):
+    weights = checkpoint.save(tmp_path / "best.ckpt", tagger)
+    info = {"data": {"train": [f"{jet_file}#train"], "val": [f"{jet_file}#val"]}}
+    (tmp_path / "run.json").write_text(json.dumps(info))
+    said = []
+    for rows in ("#test", "#0:5"):
+        assert main(["predict", str(weights), f"{jet_file}{rows}", "--out", str(tmp_path / "scores.root")]) == 0
+        said.append("has jets in common with" in capsys.readouterr().err)
+    assert said == [False, True]
+
+
+def test_a_folder_is_no_file_of_jets(tagger, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (".", ""):
+        with pytest.raises(DataError, match="folder"):
+            predict(tagger, name)

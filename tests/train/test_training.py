@@ -7,11 +7,12 @@ import yaml
 
 import lorentznet as ln
 from lorentznet.config import plain
+from lorentznet.console import Console
 from lorentznet.errors import ConfigError, DataError
 from lorentznet.taggers import names
 from lorentznet.train import checkpoint
 from lorentznet.train.prediction import logits
-from lorentznet.train.training import fit
+from lorentznet.train.training import fit, load_jets
 from lorentznet.train.validation import validate
 
 
@@ -221,3 +222,15 @@ def test_compiled(comparing, make_config, trained, tmp_path):
         rtol=1e-3,
         atol=1e-4,
     )
+
+
+def test_validation_jets_that_train_are_said(make_config, jet_file, capsys):
+    for val, said in (("#val", False), ("#0:30", True)):
+        load_jets(make_config(data__train=f"{jet_file}#train", data__val=f"{jet_file}{val}"), Console())
+        assert ("have jets in common: validation does not show what is learned by heart" in capsys.readouterr().err) is said
+
+
+def test_a_selection_that_nothing_passes_is_said(make_config, toys, tmp_path):
+    path = toys.write(tmp_path / "none.root", card=toys.card(selection="jet_pt > 1e9"))
+    with pytest.raises(DataError, match=r"data.train: .*none\.root#train: no jets were read; if the card has a selection"):
+        load_jets(make_config(data__train=f"{path}#train", data__val=f"{path}#val"))

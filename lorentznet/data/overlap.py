@@ -1,0 +1,61 @@
+"""Whether two words name the same jets of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from lorentznet.data.card import CardLike, find_card
+from lorentznet.data.source import JetSource
+from lorentznet.errors import ConfigError, DataError
+
+Rows = tuple[float, float]
+"""First row, and row after the last."""
+
+
+def overlap(left: JetSource, right: JetSource, card: CardLike | None = None, by_name: bool = False) -> bool | None:
+    """True if some jets of a file are named by both; None if that cannot be told, as the card that defines a split is not there.
+
+    Files that are both there are the same if they are one file (or ``by_name``: if their names are), others if their names are: of what
+    was read on another machine no more is known.
+
+    Examples
+    --------
+    >>> from lorentznet.data.source import parse
+    >>> overlap(parse("jets.root#0:100"), parse("data/jets.root#90:120")), overlap(parse("jets.root#0:9"), parse("jets.root#9:"))
+    (True, False)
+    """
+    if Path(left.path).name != Path(right.path).name if by_name else not _one_file(Path(left.path), Path(right.path)):
+        return False
+    if None in (left.rows, right.rows) or left.rows == right.rows:
+        return True
+    first, second = _rows(left, card), _rows(right, card)
+    if isinstance(left.rows, str) and isinstance(right.rows, str) and None in (first, second):
+        return False  # splits of a card that is not there: by their names they are two
+    if first is None or second is None:
+        return None
+    return max(first[0], second[0]) < min(first[1], second[1])
+
+
+def overlapping(left: Iterable[JetSource], right: Iterable[JetSource], card: CardLike | None = None) -> list[tuple[str, str]]:
+    """All pairs of words, out of two sets of them, that certainly name some jets twice."""
+    others = list(right)
+    return [(str(one), str(other)) for one in left for other in others if overlap(one, other, card)]
+
+
+def _one_file(left: Path, right: Path) -> bool:
+    if left.exists() and right.exists():
+        return left.samefile(right)
+    return left.name == right.name
+
+
+def _rows(source: JetSource, card: CardLike | None) -> Rows | None:
+    if source.rows is None:
+        return 0, float("inf")
+    if isinstance(source.rows, slice):
+        return source.rows.start or 0, float("inf") if source.rows.stop is None else source.rows.stop
+    try:
+        found = find_card(source.path, card)[0]
+    except (ConfigError, DataError):  # said by whoever reads the jets
+        return None
+    return None if found is None else found.splits.get(source.rows)
