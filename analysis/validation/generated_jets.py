@@ -13,6 +13,7 @@ writes STEM.png and STEM.pdf; without a file it takes the jets that ship with th
 from __future__ import annotations
 
 import argparse
+import sys
 import warnings
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,7 @@ from scipy.stats import mannwhitneyu
 
 import lorentznet as ln
 from lorentznet.data.generate import packages
-from lorentznet.errors import DataError, MissingExtraError
+from lorentznet.errors import DataError, LorentznetError, MissingExtraError
 from lorentznet.reports.style import axes, save, style
 
 Floats = NDArray[np.float64]
@@ -275,4 +276,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except LorentznetError as error:
+        sys.exit(f"generated_jets: error: {error}")

@@ -63,6 +63,13 @@ class Tagger(nn.Module, ABC):
         Tensor, shape (n_jets, 1) for two classes (the log-odds of class 1), (n_jets, classes) otherwise
         """
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call :meth:`forward`; :class:`TypeError` if given anything but a batch."""
+        if args and not isinstance(args[0], JetBatch):
+            found = type(args[0]).__name__
+            raise TypeError(f"tagger '{self.name}' takes a JetBatch, got {found}; make one with lorentznet.data.collate(table)")
+        return super().__call__(*args, **kwargs)
+
     @property
     @abstractmethod
     def symmetry(self) -> Subgroup:

@@ -111,6 +111,13 @@ def test_irreps_beyond_the_default_work_through_the_same_layers(hodge):
     check_permutation(tagger)
 
 
+def test_a_table_is_no_batch():
+    with pytest.raises(
+        TypeError, match=r"tagger 'pfn' takes a JetBatch, got list; make one with lorentznet\.data\.collate\(table\)"
+    ):
+        taggers.create("pfn", "small")([1.0])
+
+
 def test_scalars_alone_are_a_tagger():
     """Of the pairs it knows their invariants, of the jet what is pooled of particles."""
     for changes in ({"references": ("beams", "time")}, {"edges": "nonlinear", "graph": "knn-angle", "neighbours": 5}):
