@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -135,6 +136,8 @@ def read(path: str | Path) -> dict[str, Any]:
             raise CheckpointError(foreign)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
+        if path.is_file() and os.access(path, os.R_OK) and not zipfile.is_zipfile(path):  # torch looked for what was cut off
+            raise CheckpointError(f"{path}: is damaged or truncated; copy it again or train again") from None
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
     except CheckpointError:
         raise

@@ -59,7 +59,7 @@ def test_no_checkpoint(content, tmp_path):
     refused(tmp_path / "best.ckpt", "damaged" if content.startswith(b"PK") else "not a checkpoint")
 
 
-@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("kept", [0.1, 0.3, 0.5, 0.7, 0.9, 0.999])
 def test_truncated(kept, saved):
     whole = saved.read_bytes()
     saved.write_bytes(whole[: int(kept * len(whole))])

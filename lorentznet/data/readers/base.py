@@ -140,6 +140,12 @@ def damaged(path: str, kind: str) -> Iterator[None]:
     except Exception as error:  # uproot alone raises some ten kinds of errors on truncated files
         lines = str(error).strip().splitlines()
         reason = f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
+        if isinstance(error, ImportError):
+            raise DataError(f"{path}: a library is missing that reads such files ({reason}); install it") from error
+        if "://" in path:
+            raise DataError(
+                f"{path}: cannot be read from there ({reason}); correct the address, or copy the file here"
+            ) from error
         raise DataError(f"{path}: damaged or truncated {kind} file ({reason}); copy or make it again") from error
 
 
