@@ -290,6 +290,6 @@ def builtin_card(jet_branches: Collection[str], particle_branches: Collection[st
 def split_rows(card: DatasetCard, name: str, where: str) -> tuple[int, int]:
     """First row and row after the last of a split; :class:`DataError` with the nearest match if the card has no such split."""
     if name not in card.splits:
-        possible = nearest(name, card.splits)
+        possible = nearest(name, card.splits) if card.splits else "it has no splits"
         raise DataError(f"{where}: card '{card.name}' has no split '{name}'; {possible}; rows are written #start:stop")
     return card.splits[name]

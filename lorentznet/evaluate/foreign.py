@@ -154,7 +154,7 @@ def _tables(
     if label not in columns:
         hint = nearest(label, columns)
         raise DataError(
-            f"{path}: not a score file, it has no column '{label}'; name the column with the classes by --label {hint}"
+            f"{path}: not a score file, it has no column '{label}'; name the column with the classes by --label; {hint}"
         )
     labels = _labels(path, columns.pop(label), label)
     jets = len(labels)
@@ -181,7 +181,7 @@ def _chosen(path: Path, columns: dict[str, NDArray[Any]], observers: set[str], s
     if not scores and not found:
         hint = nearest("score", columns)
         raise DataError(
-            f"{path}: holds no scores: it has no column of floating-point numbers besides label, weight and jet_* {hint}"
+            f"{path}: holds no scores: it has no column of floating-point numbers besides label, weight and jet_*; {hint}"
         )
     return list(dict.fromkeys(scores)) or found
 

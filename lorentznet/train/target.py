@@ -75,7 +75,7 @@ class Target:
                 return {component: found[component] for component in components}
         if self.task == "mass" and len(self.words) == 1 and self.words[0] in observers:
             return {"mass": self.words[0]}
-        there = ", ".join(sorted(found.values())) or nearest(self.words[0], observers)
+        there = ", ".join(sorted(found.values())) or f"no column that begins so; {nearest(self.words[0], observers)}"
         needed = " or ".join("/".join(components) for components in SETS[:2])
         kind = "four columns" if self.task == "momentum" else "one column, or four"
         raise DataError(
