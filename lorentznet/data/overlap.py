@@ -25,15 +25,13 @@ def overlap(left: JetSource, right: JetSource, card: CardLike | None = None, by_
     >>> overlap(parse("jets.root#0:100"), parse("data/jets.root#90:120")), overlap(parse("jets.root#0:9"), parse("jets.root#9:"))
     (True, False)
     """
-    if Path(left.path).name != Path(right.path).name if by_name else not _one_file(Path(left.path), Path(right.path)):
+    if not _one_file(Path(left.path), Path(right.path), by_name):
         return False
     if None in (left.rows, right.rows) or left.rows == right.rows:
         return True
     first, second = _rows(left, card), _rows(right, card)
-    if isinstance(left.rows, str) and isinstance(right.rows, str) and None in (first, second):
-        return False  # splits of a card that is not there: by their names they are two
-    if first is None or second is None:
-        return None
+    if first is None or second is None:  # two splits of a card that is not there are two by their names
+        return False if isinstance(left.rows, str) and isinstance(right.rows, str) else None
     return max(first[0], second[0]) < min(first[1], second[1])
 
 
@@ -43,19 +41,18 @@ def overlapping(left: Iterable[JetSource], right: Iterable[JetSource], card: Car
     return [(str(one), str(other)) for one in left for other in others if overlap(one, other, card)]
 
 
-def _one_file(left: Path, right: Path) -> bool:
-    if left.exists() and right.exists():
+def _one_file(left: Path, right: Path, by_name: bool) -> bool:
+    if not by_name and left.exists() and right.exists():
         return left.samefile(right)
     return left.name == right.name
 
 
 def _rows(source: JetSource, card: CardLike | None) -> Rows | None:
-    if source.rows is None:
-        return 0, float("inf")
+    """The rows of a word that names some; None if it names a split of a card that is not there."""
     if isinstance(source.rows, slice):
         return source.rows.start or 0, float("inf") if source.rows.stop is None else source.rows.stop
     try:
         found = find_card(source.path, card)[0]
     except (ConfigError, DataError):  # said by whoever reads the jets
         return None
-    return None if found is None else found.splits.get(source.rows)
+    return None if found is None else found.splits.get(str(source.rows))

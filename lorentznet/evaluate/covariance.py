@@ -127,13 +127,13 @@ def scan(
             for conditioning in CONDITIONINGS:
                 network.in_frame(conditioning)
                 before = _outputs(network, given, device)
+                curves = modes.setdefault(dtype, {}).setdefault(conditioning, {})
                 for transformation in transformations:
                     for number, gamma in enumerate([1.0] if transformation in WITHOUT_GAMMA else gammas):
                         random = np.random.default_rng([seed, sorted(TRANSFORMATIONS).index(transformation), number])
                         matrices = TRANSFORMATIONS[transformation](gamma, batch.n_jets, random)
                         moved = transformed(given, matrices)
                         back = _applied(inverse(matrices), _outputs(network, moved, device))
-                        curves = modes.setdefault(dtype, {}).setdefault(conditioning, {})
                         curves.setdefault(transformation, {})[gamma_key(gamma)] = _error(back, before)
                         if (dtype, conditioning) == ("float64", "frame"):
                             found = _outputs(network, transformed(moved, inverse(matrices)), device)

@@ -117,7 +117,7 @@ class CGNetwork(nn.Module):
         present = [irrep for _, irrep in self.irreps]
         self.vector_term = present.index(VECTOR) if VECTOR in present else None
         if self.vector_term is None:
-            _check_without_vectors(config)
+            _check_without_vectors(config, self.irreps)
         self.basis = PairBasis(*config.bells)
         self.features = ParticleScalars(n_references, config.scalars)
         scalars = self.irreps.terms[0][0]
@@ -147,7 +147,7 @@ class CGNetwork(nn.Module):
         vectors = directions(frame)
         features = [vectors.new_zeros((mult, *vectors.shape[:-1], irrep.dim)) for mult, irrep in self.irreps]
         features[0] = torch.where(frame.nodes[..., None], self.embed_scalars(scalars), 0).movedim(-1, 0)[..., None]
-        if self.embed_vectors is not None and self.vector_term is not None:
+        if self.embed_vectors is not None:
             features[self.vector_term] = (1 + self.embed_vectors(scalars)).movedim(-1, 0)[..., None] * vectors
         graph = graph_of(frame)
         basis = self.basis(frame, graph)
@@ -159,9 +159,9 @@ class CGNetwork(nn.Module):
         return read_out(self.readout, particles, found, frame)
 
 
-def _check_without_vectors(config: CGConfig) -> None:
+def _check_without_vectors(config: CGConfig, irreps: Irreps) -> None:
     """Refuse what needs vectors."""
-    others = [str(irrep) for _, irrep in sorted_irreps(config.irreps, config.maxdim) if irrep != SCALAR]
+    others = [str(irrep) for _, irrep in irreps if irrep != SCALAR]
     for wanted, what in (
         (bool(others), f"{', '.join(others)}, which are made of them"),
         (config.order == 2, "messages of order 2"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -132,18 +131,17 @@ def read(path: str | Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             zipped = file.read(2) == b"PK"
-        if not zipped:  # torch would take it for one of its old formats
-            raise CheckpointError(foreign)
-        content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        if path.is_file() and os.access(path, os.R_OK) and not zipfile.is_zipfile(path):  # torch looked for what was cut off
-            raise CheckpointError(f"{path}: is damaged or truncated; copy it again or train again") from None
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except CheckpointError:
-        raise
+        raise _unreadable(path, error) from None
+    if not zipped:  # torch would take it for one of its old formats
+        raise CheckpointError(foreign)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what is no archive, or no archive of torch, can raise anything
         if not zipfile.is_zipfile(path):
             raise CheckpointError(f"{path}: is damaged or truncated; copy it again or train again") from None
+        if isinstance(error, OSError):
+            raise _unreadable(path, error) from None
         raise CheckpointError(foreign) from error
     payload = content.get(KEY) if isinstance(content, Mapping) else None
     if not isinstance(payload, Mapping) or not {"format", "tagger", "classes", "weights"} <= set(payload):
@@ -153,6 +151,10 @@ def read(path: str | Path) -> dict[str, Any]:
             f"{path}: has format {payload['format']}, this version reads up to {FORMAT}; install a newer lorentznet"
         )
     return dict(content)
+
+
+def _unreadable(path: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(f"{path}: cannot be read ({error.strerror or error})")
 
 
 def about(path: str | Path) -> dict[str, Any]:
