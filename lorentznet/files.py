@@ -15,7 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lorentznet.errors import OutputError
+from lorentznet.errors import ConfigError, OutputError
+
+
+def output_path(text: str) -> Path:
+    """The value of ``--out``; nothing, as an unset variable of a shell script gives it, would be the working directory."""
+    if not text.strip():
+        raise ConfigError("--out: is empty; give the name of a file or folder to write, or '.' for this folder")
+    return Path(text)
 
 
 @contextmanager

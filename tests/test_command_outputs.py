@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lorentznet.cli import main
+
 WRITERS = ["generate", "train", "predict", "evaluate", "invariance", "report", "quickstart"]
 
 
@@ -47,6 +49,21 @@ def test_output_folder_that_is_a_file(command, refused, writing, tmp_path):
     out = Path(writing(tmp_path)[command][-1])
     out.write_text("a file")
     refused(writing(tmp_path)[command], out, "folder")
+
+
+@pytest.mark.parametrize("command", [*WRITERS, "explain"])
+def test_no_name_for_the_output(command, writing, toy_study, tmp_path, monkeypatch, capsys):
+    """What ``--out "$OUT"`` gives where OUT is not set."""
+    monkeypatch.chdir(tmp_path)
+    explain = {"explain": ["explain", toy_study.checkpoint, toy_study.jets, "--out", ""]}
+    words = [*(writing(tmp_path) | explain)[command][:-1], ""]
+    assert main(list(map(str, words))) == 2
+    assert "--out: is empty; give the name" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_report_into_the_folder_that_it_reads(refused, toy_study):
+    refused(["report", toy_study.evaluation, "--out", toy_study.evaluation], toy_study.evaluation, "report goes there")
 
 
 @pytest.mark.slow

@@ -298,6 +298,11 @@ def test_one_entry_goes_on_from_generated_jets(study, run, settings, tmp_path, c
         after = "" if label == "first" else " (after 40 generated jets)"
         (row,) = [line for line in said.splitlines() if line.startswith(f"| `{label}`{after} | 4")]
         assert row.endswith(f"| {minutes} (cpu, 1 thread) |")
+    path_of_results.write_text(json.dumps({**numbers, "results": numbers["results"][1:]}))  # as of evaluate --only
+    assert run("table", study_file=path) == 0
+    said = (run.out / "landscape.md").read_text()
+    assert "| `third` (after first/40/seed1) | 4" in said
+    assert "| 3.0, first weights 2, those of first/40/seed1 unknown (cpu, 1 thread) |" in said
     path.write_text(yaml.safe_dump({**values, "generate": [], "entries": [first, second]}))
     monkeypatch.setattr(run, "out", tmp_path / "without")
     assert run("train", "--only", "first", study_file=path) == 1
@@ -313,6 +318,11 @@ def test_two_processes_share_the_work(study, run, settings):
             assert not again
     with jobs.reserved(job) as mine:
         assert mine
+
+
+def test_a_file_that_is_not_there(study, settings, tmp_path, capsys):
+    assert study["landscape"].main(["list", str(tmp_path / "jets.root"), str(tmp_path), "--study", str(settings)]) == 2
+    assert "jets.root: no such file or folder" in capsys.readouterr().err
 
 
 def test_patterns_choose_and_order(study, settings, tmp_path):

@@ -136,6 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(args.quiet)
     try:
         file = args.file if "://" in args.file else str(Path(args.file).resolve())
+        if args.stage not in ("table", "figure") and "://" not in file and not Path(file).exists():
+            raise DataError(f"{args.file}: no such file or folder; FILE holds the jets of the reference set")
         kept = args.record or args.study.parent / "record" / args.study.stem
         jobs = make_jobs(read_study(args.study), file, args.out, args.only, kept)
         if args.task is not None:

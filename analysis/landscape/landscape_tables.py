@@ -133,9 +133,12 @@ def _values(item: Mapping[str, Any], every: Sequence[Mapping[str, Any]]) -> list
         name = first.get("weights")
     before = {"teachers": taught, "first weights": begun}
     earlier = "".join(f", {what} {sum(times):.0f}" for what, times in before.items() if times)
+    after = f" (after {generated:,} generated jets)" if generated else ""
+    if name is not None:  # is not among the results, as where a part of the study is evaluated
+        earlier, after = f"{earlier}, those of {name} unknown", f" (after {name})"
     spread = single["auc"]["seed_std"]
     return [
-        f"`{item['entry']}`" + (f" (after {generated:,} generated jets)" if generated else ""),
+        f"`{item['entry']}`{after}",
         f"{item['parameters']:,}",
         item["symmetry"],
         str(len(item["seeds"])),

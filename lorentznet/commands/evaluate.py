@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lorentznet.console import Console
 from lorentznet.errors import ConfigError, nearest
+from lorentznet.files import output_path
 
 if TYPE_CHECKING:
     from lorentznet.evaluate.ensembles import Ensemble
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCORES",
         help="files of 'lorentznet predict', or others: ROOT, Parquet, npz or CSV with labels",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the results")
+    parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="folder of the results")
     parser.add_argument(
         "--signal-efficiency",
         type=float,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lorentznet.console import Console
 from lorentznet.errors import ConfigError
+from lorentznet.files import output_path
 
 HELP = "show which paths, irreps and invariants a trained tagger uses"
 EXAMPLE = "lorentznet explain runs/cg/best.ckpt jets.root#test --out explanation"
@@ -21,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint", metavar="CHECKPOINT", help="checkpoint (.ckpt), folder of a training, or name of pretrained weights"
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="labelled jets: PATH[:TREE][#ROWS], e.g. jets.root#test")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for explain.json, .csv and the figure")
+    parser.add_argument(
+        "--out", type=output_path, required=True, metavar="DIR", help="folder for explain.json, .csv and the figure"
+    )
     parser.add_argument(
         "--jets", type=int, default=2000, metavar="N", help="jets, drawn at random from the files (default: %(default)s)"
     )

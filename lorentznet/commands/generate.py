@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from lorentznet.console import Console
 from lorentznet.errors import ConfigError
+from lorentznet.files import output_path
 
 HELP = "generate labelled jets with Pythia 8, FastJet and a fast detector"
 EXAMPLE = "lorentznet generate --process top qcd --jets 2000 --seed 1 --out jets.root"
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--process", nargs="+", required=True, metavar="NAME", help="top, qcd, hbb, hcc, hgg, wqq, zqq")
     parser.add_argument("--jets", type=int, required=True, metavar="N", help="number of jets, evenly split over the processes")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE.root", help="file to write; its card FILE.yaml is put beside it"
+        "--out", type=output_path, required=True, metavar="FILE.root", help="file to write; its card FILE.yaml is put beside it"
     )
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same jets (default: %(default)s)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that work in parallel (default: all cores)")

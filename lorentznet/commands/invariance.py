@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lorentznet.console import Console
 from lorentznet.errors import CheckpointError, ConfigError
+from lorentznet.files import output_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="checkpoint (.ckpt), folder of a training, name of pretrained weights, or ONNX file of momenta and mask",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="jets: PATH[:TREE][#ROWS], e.g. jets.root#test")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for invariance.json, .csv and figures")
+    parser.add_argument(
+        "--out", type=output_path, required=True, metavar="DIR", help="folder for invariance.json, .csv and figures"
+    )
     parser.add_argument(
         "--jets", type=int, default=500, metavar="N", help="jets, evenly spaced over the files (default: %(default)s)"
     )

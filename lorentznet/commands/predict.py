@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lorentznet.console import Console
 from lorentznet.errors import CheckpointError, ConfigError, OutputError
+from lorentznet.files import output_path
 
 if TYPE_CHECKING:
     from lorentznet.evaluate.regression_table import RegressionTable
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="jets: PATH[:TREE][#ROWS], e.g. jets.root#test; the card's selection is not applied",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="SCORES", help="score file: .root, .parquet or .h5")
+    parser.add_argument("--out", type=output_path, required=True, metavar="SCORES", help="score file: .root, .parquet or .h5")
     parser.add_argument("--card", type=Path, metavar="CARD", help="dataset card (default: the one beside the file)")
     parser.add_argument("--name", help="name of the tagger in tables and figures (default: name of the training's folder)")
     parser.add_argument("--batch-size", type=int, default=512, metavar="N", help="most jets in a batch (default: %(default)s)")

@@ -15,6 +15,7 @@ from typing import Any
 from lorentznet import files
 from lorentznet.console import Console
 from lorentznet.errors import ConfigError, MissingExtraError, OutputError
+from lorentznet.files import output_path
 
 HELP = "generate top and QCD jets, train a CG and a Clifford tagger on them, compare them in a report"
 EXAMPLE = "lorentznet quickstart --out runs/quickstart"
@@ -29,7 +30,7 @@ BOOSTED_JETS = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``lorentznet quickstart``."""
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of all results; finished steps in it are kept"
+        "--out", type=output_path, required=True, metavar="DIR", help="folder of all results; finished steps in it are kept"
     )
     parser.add_argument("--jets", type=int, default=16_000, metavar="N", help="number of jets to generate (default: %(default)s)")
     parser.add_argument(

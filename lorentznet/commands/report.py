@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from lorentznet.console import Console
+from lorentznet.files import output_path
 
 HELP = (
     "collect trainings, evaluations and invariance scans into one page, with every number as JSON and CSV, and tables for LaTeX"
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folders of trainings, evaluations and invariance scans, or folders of such folders",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the report")
+    parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="folder of the report")
     parser.add_argument(
         "--hepdata", action="store_true", help="also write OUT/hepdata, a submission to HEPData with the results and ROC curves"
     )

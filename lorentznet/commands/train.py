@@ -9,6 +9,7 @@ from typing import Any
 from lorentznet.config import parse_overrides
 from lorentznet.console import Console
 from lorentznet.errors import ConfigError
+from lorentznet.files import output_path
 
 HELP = "train a tagger on labelled jets"
 EXAMPLE = "lorentznet train --config quickstart-cg --data.train jets.root#train --data.val jets.root#val --out runs/cg"
@@ -23,7 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="YAML file, or the name of a configuration of the package (default with --resume: that of the run)",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="RUN", help="folder of the training: checkpoints, metrics, configuration"
+        "--out",
+        type=output_path,
+        required=True,
+        metavar="RUN",
+        help="folder of the training: checkpoints, metrics, configuration",
     )
     parser.add_argument("--resume", action="store_true", help="go on with the training in RUN; start if there is none")
     parser.add_argument("--device", metavar="DEVICE", help="cpu, cuda or cuda:K (default: what the configuration says)")

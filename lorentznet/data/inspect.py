@@ -17,7 +17,7 @@ from lorentznet.data.loading import BLOCK, Jets, falling_pt
 from lorentznet.data.readers import Branch, open_reader
 from lorentznet.data.source import JetSource, parse
 from lorentznet.data.table import JetTable
-from lorentznet.errors import DataError
+from lorentznet.errors import ConfigError, DataError
 
 QUANTITIES = {"jet_pt": "jet pT [GeV]", "jet_mass": "jet mass [GeV]", "jet_nparticles": "particles per jet"}
 QUANTILES = {"min": 0.0, "10 %": 0.1, "median": 0.5, "90 %": 0.9, "max": 1.0}
@@ -155,6 +155,10 @@ def inspect_file(
             card={"name": jets.card.name, "origin": jets.origin, "units": jets.card.units, "digest": jets.card.digest},
             splits=jets.card.splits,
         )
+        try:
+            jets.check_selection()
+        except ConfigError as error:
+            result.problems.append(str(error))
         jets.card = jets.card.replace(sort=False)  # to see the order that the file has
         try:
             sums, problems = _look(jets, result, advance or (lambda n: None), watch or (lambda table: None))

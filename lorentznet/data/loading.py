@@ -152,8 +152,15 @@ class Jets:
     def __exit__(self, *error: object) -> None:
         self.reader.close()
 
+    def check_selection(self) -> None:
+        """Refuse a card whose selection reads what neither the file has nor :data:`DERIVED`, by :class:`ConfigError`."""
+        if self.card.selection:
+            selection.check(self.card.selection, {*self.found.names("jet"), *DERIVED}, self.source.path)
+
     def blocks(self, first: int, last: int, jets: int, select: bool = False) -> Iterator[JetTable]:
         """Tables of the rows from ``first`` to ``last``, in pieces that the file stores together; the first problem is raised."""
+        if select:
+            self.check_selection()
         for start, stop in self.pieces(first, last, jets):
             block = self.block(start, stop, select)
             problems = [*block.problems, *checks.find_problems(block.table)]

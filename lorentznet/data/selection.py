@@ -7,7 +7,7 @@ The expression is parsed by Python's own parser and walked; only names of column
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,19 @@ def names(expression: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def check(expression: str, columns: Collection[str], where: str = "selection") -> None:
+    """Refuse a selection that reads anything but these columns.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name (with the nearest match), or anything that is not allowed.
+    """
+    for name in names(expression):
+        if name not in columns:
+            raise ConfigError(f"{where}: selection '{expression}' reads '{name}', which is not there; {nearest(name, columns)}")
+
+
 def evaluate(expression: str, columns: Mapping[str, Any], where: str = "selection") -> np.ndarray:
     """Which jets pass.
 
@@ -92,12 +105,8 @@ def evaluate(expression: str, columns: Mapping[str, Any], where: str = "selectio
     array([False,  True, False])
     """
 
-    def look_up(name: str) -> Any:
-        if name not in columns:
-            raise ConfigError(f"{where}: selection '{expression}' reads '{name}', which is not there; {nearest(name, columns)}")
-        return columns[name]
-
-    passed: np.ndarray = np.asarray(_walk(expression, look_up))
+    check(expression, columns, where)
+    passed: np.ndarray = np.asarray(_walk(expression, columns.__getitem__))
     return passed
 
 

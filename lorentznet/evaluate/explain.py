@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from lorentznet.evaluate.anatomy import Part, Shares, parts_of, removed, watched
 from lorentznet.evaluate.explanation import Explanation, Row
 from lorentznet.evaluate.intervals import Estimate
 from lorentznet.evaluate.paired import auc_difference, cross_entropies, mean_difference
+from lorentznet.taggers.classes import labels_for
 
 if TYPE_CHECKING:
     from lorentznet.data.table import JetTable
@@ -144,14 +146,14 @@ def choose(tagger: Tagger, table: JetTable, jets: int = JETS, seed: int = 1) -> 
         raise ConfigError(f"explain: at least 2 jets are needed, got {jets}")
     if len(table) == 0:
         raise DataError(f"{table.source}: holds no jets; give a file with jets of all classes")
-    labelled = np.flatnonzero(table.labels >= 0)
+    labels, _ = labels_for(tagger, table)
+    labelled = np.flatnonzero(labels >= 0)
     if len(labelled) == 0:
         raise DataError(f"{table.source}: none of its {len(table)} jets has a label, and a loss needs some; give labelled jets")
-    _check_classes(tagger, table)
     random = np.random.default_rng(seed)
     rows = labelled if len(labelled) <= jets else np.sort(random.choice(labelled, jets, replace=False))
-    chosen: JetTable = table[rows]
-    for number, name in enumerate(table.classes):
+    chosen: JetTable = replace(table, labels=labels, classes=tagger.class_names or tuple(table.classes))[rows]
+    for number, name in enumerate(chosen.classes):
         if not (chosen.weights[chosen.labels == number] > 0).any():
             raise DataError(
                 f"{table.source}: none of the {len(rows)} jets that are looked at is of class '{name}' (with some weight); "
@@ -187,17 +189,6 @@ class _Whole:
                 f"the logits of {bad} of {len(result)} jets are not finite for {who}; look at these jets or train again"
             )
         return result
-
-
-def _check_classes(tagger: Tagger, table: JetTable) -> None:
-    """Refuse jets of other classes than the tagger's."""
-    known = tagger.class_names or tuple(table.classes)
-    if known != tuple(table.classes) or len(known) != tagger.config.classes:
-        given, own = ", ".join(table.classes), ", ".join(tagger.class_names) or str(tagger.config.classes)
-        raise DataError(
-            f"{table.source}: its card has the classes {given}, the tagger was trained on {own}; "
-            "give a card with the same classes in the same order"
-        )
 
 
 def _row(part: Part, shares: Shares, loss: Any, auc: Any) -> Row:

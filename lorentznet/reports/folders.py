@@ -98,6 +98,10 @@ def collect(folders: Sequence[str | Path], out: str | Path | None = None) -> Stu
         _add_invariance(study, folder)
     if not study.names:
         looked = ", ".join(str(folder) for folder in folders)
+        if out is not None and Path(out).resolve() in {Path(folder).resolve() for folder in folders}:
+            raise DataError(
+                f"{looked}: {out} is left out, as the report goes there; choose another --out, such as {Path(out) / 'report'}"
+            )
         raise DataError(
             f"{looked}: no {RUN}, {EVALUATION}, {REGRESSION} or {INVARIANCE} here or one level down; "
             "give folders made by lorentznet train, evaluate or invariance"

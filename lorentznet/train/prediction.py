@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from lorentznet.errors import DataError
 from lorentznet.taggers import Tagger
+from lorentznet.taggers.classes import labels_for
 from lorentznet.train.allocator import keep_freed_memory
 from lorentznet.train.checkpoint import load
-from lorentznet.train.classes import labels_for
 from lorentznet.train.data import sorted_batches
 from lorentznet.train.devices import select_device
 from lorentznet.train.jet_arrays import JetArrays

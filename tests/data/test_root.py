@@ -9,7 +9,7 @@ import uproot
 
 import lorentznet.data as data
 from lorentznet.data.readers import open_reader
-from lorentznet.errors import DataError
+from lorentznet.errors import ConfigError, DataError
 
 from .conftest import toy, write_ntuple, write_ttree
 
@@ -117,6 +117,15 @@ def test_selection_cuts_only_when_asked(tmp_path, jets, root_writer):
 def test_selection_that_keeps_nothing_is_an_error(root_file):
     with pytest.raises(DataError, match=r"none of its 60 jets passes .* 'jet_pt > 1e9'"):
         data.read(root_file, CARD | {"selection": "jet_pt > 1e9"}, select=True)
+
+
+def test_a_selection_of_a_name_that_is_not_there_lists_what_the_file_has(root_file):
+    card = CARD | {"selection": "jet_ptt > 100", "observers": []}
+    with pytest.raises(ConfigError, match=r"reads 'jet_ptt', which is not there; did you mean 'jet_pt'\?.*jet_mass.*label_QCD"):
+        data.read(root_file, card, select=True)
+    assert len(data.read(root_file, card)) == 60
+    (problem,) = data.inspect.inspect_file(root_file, card).problems
+    assert "did you mean 'jet_pt'" in problem
 
 
 @pytest.mark.parametrize("energy", ["mass", "E"])

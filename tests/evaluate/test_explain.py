@@ -108,6 +108,17 @@ def test_several_classes_and_weights(networks):
     assert 0 < found.auc.low < found.auc.value < found.auc.high < 1
 
 
+def test_classes_in_another_order_and_further_ones_are_those_of_the_tagger(networks):
+    tagger = networks.small()
+    tagger.class_names = ("qcd", "top")
+    plain = networks.jets(20, labels=np.arange(20) % 2)
+    other = networks.jets(30, labels=np.r_[1 - np.arange(20) % 2, [2] * 10], classes=("Tbqq", "QCD", "w"))
+    expected, found = explain(tagger, plain), explain(tagger, other)
+    assert found.jets == {"qcd": 10, "top": 10}
+    assert np.isclose(found.auc.value, expected.auc.value)
+    assert np.allclose([row.loss.value for row in found.rows], [row.loss.value for row in expected.rows])
+
+
 @pytest.mark.parametrize("options", [{"task": "momentum"}, {"task": "mass"}])
 def test_regression_is_refused(options, networks):
     with pytest.raises(ConfigError, match=f"trained for the task '{options['task']}'; only taggers"):
@@ -130,7 +141,7 @@ def test_networks_without_layers_are_refused(networks):
     [
         ({"labels": [-1] * 12}, 12, "memory: none of its 12 jets has a label"),
         ({"labels": [1] * 12}, 12, "none of the 12 jets that are looked at is of class 'qcd'"),
-        ({"classes": ("qcd", "w", "top")}, 12, "its card has the classes qcd, w, top, the tagger was trained on 2"),
+        ({"classes": ("qcd", "w", "top")}, 12, "its card has 3 classes, the tagger 2"),
         ({}, 0, "memory: holds no jets"),
     ],
 )

@@ -12,7 +12,7 @@ from lorentznet.errors import DataError
 
 if TYPE_CHECKING:
     from lorentznet.data.table import JetTable
-    from lorentznet.taggers import Tagger
+    from lorentznet.taggers.base import Tagger
 
 SYNONYMS: Mapping[str, str] = {"tbqq": "top"}
 """Names of one class: of hadronic top decays JetClass has two, with quarks and with leptons."""
