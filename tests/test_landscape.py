@@ -325,6 +325,19 @@ def test_a_file_that_is_not_there(study, settings, tmp_path, capsys):
     assert "jets.root: no such file or folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["landscape", "landscape_rejection"])
+def test_the_figures_have_a_panel_for_each_way_of_training(study, name):
+    figure = study["figure"]
+    numbers = json.loads((STUDY / "results.json").read_text())
+    quoted = study["landscape_tables"].published(STUDY / "published.yaml")
+    panels = figure.draw(numbers, quoted, *figure.QUANTITIES[name]).figure.axes
+    assert [panel.get_title(loc="left") for panel in panels] == ["by labels", "taught", "after generated jets", "invariant"]
+    shown = [text.get_text() for panel in panels for text in panel.get_legend().get_texts()]
+    entries = {item["entry"] for item in numbers["results"] if not item.get("generated")}
+    assert sorted(shown) == sorted(entries | {point["label"] for point in quoted["points"]})
+    assert len({panel.get_ylim() for panel in panels}) == 1
+
+
 def test_patterns_choose_and_order(study, settings, tmp_path):
     jobs = study["jobs"]
     small = study["entries"].read_study(settings)
