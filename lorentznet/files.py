@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,30 +59,6 @@ def write_json(path: str | Path, values: Any) -> Path:
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
     return Path(path)
-
-
-@contextmanager
-def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """The same for a whole folder: a fresh folder beside ``path`` that replaces it in one step when the block ends well."""
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"{path}: is a file; give the name of a folder to write")
-    make_folder(path.parent)
-    temporary: Path | None = None
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-        yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror or error}); free some space or choose another --out"
-        ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def make_folder(path: str | Path) -> Path:

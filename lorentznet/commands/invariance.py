@@ -97,19 +97,25 @@ def run(args: argparse.Namespace, console: Console) -> None:
     device = select_device(args.device)
     table = invariance.draw(jets, args.jets, args.card)
     files.make_folder(args.out)  # before the scan, which takes its time
-    momenta = {name: tagger for name, tagger in taggers.items() if tagger.output_law is not None}
-    if momenta:
-        with console.progress(f"seeing {len(table)} jets from other frames", len(momenta) * covariance.measurements()) as advance:
-            found = covariance.scan(momenta, table, jets=args.jets, seed=args.seed, device=device, progress=advance)
-        found.write(args.out)
-        console.result(found.table())
-    if len(momenta) == len(taggers):
-        return
     asked = {
         key: tuple(getattr(args, key))
         for key in ("dtypes", "gammas", "transformations", "parts")
         if getattr(args, key) is not None
     }
+    momenta = {name: tagger for name, tagger in taggers.items() if tagger.output_law is not None}
+    if momenta:
+        if "parts" in asked:
+            raise ConfigError(
+                f"--parts: layers and irc are parts of taggers; {next(iter(momenta))} predicts momenta: leave it out"
+            )
+        steps = len(momenta) * covariance.measurements(**asked)
+        with console.progress(f"seeing {len(table)} jets from other frames", steps) as advance:
+            found = covariance.scan(momenta, table, jets=args.jets, seed=args.seed, device=device, progress=advance, **asked)
+        written = found.write(args.out)
+        console.result(found.table())
+        console.say("\n" + "\n".join(f"wrote {path}" for path in written))
+    if len(momenta) == len(taggers):
+        return
     results = []
     for name, tagger in ((name, tagger) for name, tagger in taggers.items() if name not in momenta):
         steps = invariance.measurements(**asked)

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="DIR",
-        help="folders of trainings, evaluations and invariance scans, or folders of such folders",
+        help="folders of trainings, evaluations, invariance scans and explanations, or folders of such folders",
     )
     parser.add_argument("--out", type=output_path, required=True, metavar="DIR", help="folder of the report")
     parser.add_argument(

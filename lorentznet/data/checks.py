@@ -146,26 +146,6 @@ def raise_first(problems: Sequence[Problem], source: str) -> None:
         raise DataError(problems[0].line(source))
 
 
-def require_all_classes(table: JetTable) -> None:
-    """Refuse to train on jets that lack a class.
-
-    Raises
-    ------
-    DataError
-        If the jets have no labels, or a class of the card is never present.
-    """
-    if not table.classes or (len(table) and (table.labels < 0).all()):
-        raise DataError(f"{table.source}: its jets have no labels, name 'classes' or 'label' in the card to train")
-    numbers = table.class_counts()
-    absent = [name for name in table.classes if not numbers[name]]
-    if absent:
-        shown = ", ".join(f"{name} {number}" for name, number in numbers.items())
-        raise DataError(
-            f"{table.source}: no jet of class '{absent[0]}' among the {len(table)} jets read ({shown}); "
-            "read other rows or files, or take the class out of the card"
-        )
-
-
 def labels_from_flags(flags: np.ndarray, names: Sequence[str], rows: np.ndarray) -> tuple[np.ndarray, list[Problem]]:
     """Labels from one flag per class, shape (n_jets, n_classes), bool; exactly one must be set."""
     number = flags.sum(axis=1)

@@ -29,7 +29,7 @@ import torch
 from lorentznet import files
 from lorentznet.console import aligned
 from lorentznet.errors import ConfigError
-from lorentznet.evaluate.invariance import GAMMAS, evenly_spaced
+from lorentznet.evaluate.invariance import GAMMAS, check_asked, evenly_spaced
 from lorentznet.evaluate.invariance_words import gamma_key, mode_name
 from lorentznet.evaluate.measured import CONDITIONINGS, DTYPES
 from lorentznet.evaluate.tables import write_rows
@@ -104,7 +104,11 @@ def scan(
         By name; their task is ``momentum``.
     jets_in
         Jets as a table or batch, float64 GeV.
-    gammas, transformations, dtypes, jets, seed, device
+    transformations
+        Names out of :data:`~lorentznet.evaluate.transformations.TRANSFORMATIONS`.
+    dtypes
+        Names out of :data:`~lorentznet.evaluate.measured.DTYPES`.
+    gammas, jets, seed, device
         As for :func:`lorentznet.evaluate.invariance.scan`.
     progress
         Called with 1 after each point; there are ``measurements(gammas, transformations, dtypes)`` for each regression.
@@ -112,8 +116,9 @@ def scan(
     Raises
     ------
     ConfigError
-        If the outputs of a tagger are no four-vectors.
+        For an unknown transformation or dtype, or a gamma below 1; if the outputs of a tagger are no four-vectors.
     """
+    check_asked("covariance", gammas, transformations, TRANSFORMATIONS, dtypes, DTYPES)
     batch = evenly_spaced(jets_in, jets)
     result = CovarianceResult({}, {"jets": batch.n_jets, "seed": seed, "device": str(device)})
     for name, tagger in taggers.items():

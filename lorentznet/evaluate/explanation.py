@@ -121,12 +121,13 @@ class Explanation:
         """Read an ``explain.json``; :class:`DataError` names the file if it is none."""
         return read_json(path, cls.from_dict, "explain.json of 'lorentznet explain'", "make it anew")
 
-    def write(self, folder: str | Path) -> tuple[Path, Path]:
-        """Write ``explain.json`` and ``explain.csv`` into a folder; give their paths."""
+    def write(self, folder: str | Path, stem: str = "explain") -> tuple[Path, Path]:
+        """Write ``explain.json`` and ``explain.csv``, or files called after ``stem``, into a folder; give their paths."""
         folder = Path(folder)
-        files.write_json(folder / "explain.json", self.to_dict())
-        write_rows(folder / "explain.csv", HEADER, self._numbers())
-        return folder / "explain.json", folder / "explain.csv"
+        paths = folder / f"{stem}.json", folder / f"{stem}.csv"
+        files.write_json(paths[0], self.to_dict())
+        write_rows(paths[1], HEADER, self._numbers())
+        return paths
 
     def _numbers(self) -> Iterator[tuple[Any, ...]]:
         for row in self.rows:

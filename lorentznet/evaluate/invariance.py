@@ -111,17 +111,11 @@ def scan(
     DataError
         If the logit does not differ between the jets, so that there is no unit to measure in.
     """
-    for given, known, what in (
-        (transformations, EVERYTHING, "transformation"),
-        (dtypes, PRECISIONS, "dtype"),
-        (conditionings, CONDITIONINGS, "conditioning"),
-        (parts, PARTS, "part"),
-    ):
+    check_asked("invariance", gammas, transformations, EVERYTHING, dtypes, PRECISIONS)
+    for given, known, what in ((conditionings, CONDITIONINGS, "conditioning"), (parts, PARTS, "part")):
         for word in given:
             if word not in known:
                 raise ConfigError(f"invariance: unknown {what} '{word}'; {nearest(word, known)}")
-    if any(not gamma >= 1 for gamma in gammas):
-        raise ConfigError(f"invariance: gammas must be at least 1, got {', '.join(f'{gamma:g}' for gamma in gammas)}")
     name = name or tagger.name
     if tagger.output_law is not None:
         raise ConfigError(f"tagger '{name}': its outputs are momenta, which change with the frame; scan their covariance instead")
@@ -130,12 +124,17 @@ def scan(
     batch = evenly_spaced(jets_in, jets)
     # Jets of one size stand together, so that little of a chunk is padding.
     batch = tagger.with_references(batch.select(torch.argsort(batch.counts, stable=True)))
+    quantity = "mass" if tagger.task == "mass" else "logit"
+    if quantity == "mass" and "y" in batch:  # which tells no classes apart
+        batch = batch.clone()
+        del batch.y
     sigma, reference = measured.spread(batch, name)
     baseline = {mode: measured.logits(batch, mode) for mode in measured.modes}
     result = TaggerInvariance(
         jets=batch.n_jets,
         seed=seed,
         device=str(device),
+        quantity=quantity,
         logit_std=sigma,
         symmetry=str(tagger.symmetry),
         references="references" in batch,
@@ -172,6 +171,26 @@ def scan(
     if "irc" in parts:
         result.emissions = irc.scan(measured, batch, reference, sigma, seed=seed, progress=step)
     return InvarianceResult({name: result})
+
+
+def check_asked(
+    scan: str,
+    gammas: Sequence[float],
+    transformations: Sequence[str],
+    known_transformations: Iterable[str],
+    dtypes: Sequence[str],
+    known_dtypes: Iterable[str],
+) -> None:
+    """Refuse gammas below 1 and names that a scan, called ``scan`` in the message, does not know; by :class:`ConfigError`."""
+    for given, known, what in (
+        (transformations, list(known_transformations), "transformation"),
+        (dtypes, list(known_dtypes), "dtype"),
+    ):
+        for word in given:
+            if word not in known:
+                raise ConfigError(f"{scan}: unknown {what} '{word}'; {nearest(word, known)}")
+    if any(not gamma >= 1 for gamma in gammas):
+        raise ConfigError(f"{scan}: gammas must be at least 1, got {', '.join(f'{gamma:g}' for gamma in gammas)}")
 
 
 def _rearranged(measured: Measured, batch: JetBatch, mode: Mode, how: str, random: np.random.Generator) -> Tensor:

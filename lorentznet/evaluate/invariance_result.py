@@ -15,7 +15,7 @@ from lorentznet.evaluate import invariance_tables, invariance_words
 from lorentznet.evaluate.invariance_points import Change, Curves, Emission, LayerError, Mode, Separation, changes_of, plain
 from lorentznet.evaluate.tables import html_table, read_json
 
-_ABOUT = ("jets", "seed", "device", "logit_std", "symmetry", "references")
+_ABOUT = ("jets", "seed", "device", "quantity", "logit_std", "symmetry", "references")
 
 
 @dataclass
@@ -27,7 +27,7 @@ class TaggerInvariance:
     jets, seed, device
         How it was made.
     logit_std
-        The unit: standard deviation of the float64 logit over the jets.
+        The unit: standard deviation of the float64 logit, or other quantity, over the jets.
     symmetry
         What the tagger declares, references held fixed.
     references
@@ -44,6 +44,8 @@ class TaggerInvariance:
         Errors of the layers, in the order in which they work, by (dtype, conditioning) and name.
     emissions
         Changes by ``soft`` particles and ``collinear`` splittings.
+    quantity
+        What changes: ``logit``, or ``mass`` of a regression, which takes no decisions and tells no classes apart.
     """
 
     jets: int
@@ -58,6 +60,7 @@ class TaggerInvariance:
     precision: dict[Mode, Change] = field(default_factory=dict)
     layers: dict[Mode, dict[str, LayerError]] = field(default_factory=dict)
     emissions: dict[str, Emission] = field(default_factory=dict)
+    quantity: str = "logit"
 
     def to_dict(self) -> dict[str, Any]:
         """As it stands in ``invariance.json``."""
@@ -78,7 +81,7 @@ class TaggerInvariance:
         """The inverse of :meth:`to_dict`."""
         modes = {dtype: values[dtype] for dtype in ("float32", "float64", "bfloat16", "autocast") if dtype in values}
         return cls(
-            **{key: values[key] for key in _ABOUT},
+            **{key: values[key] for key in _ABOUT if key in values},  # the quantity is told since there are masses
             curves={mode: _curves(curves) for mode, curves in _flat(modes)},
             floor=_curves(values["floor"]),
             unmoved={mode: Separation.from_dict(numbers) for mode, numbers in _flat(values.get("unmoved", {}))},
@@ -151,7 +154,9 @@ class InvarianceResult:
     def caption(self) -> str:
         """What the numbers are."""
         made = sorted({f"{scanned.jets} jets, seed {scanned.seed}, {scanned.device}" for scanned in self.taggers.values()})
-        what = "rms change of the logit under random transforms, in its standard deviations, and how many decisions flip"
+        changed = list(dict.fromkeys(scanned.quantity for scanned in self.taggers.values()))
+        flips = ", and how many decisions flip" if "logit" in changed else ""
+        what = f"rms change of the {' or '.join(changed)} under random transforms, in its standard deviations{flips}"
         return f"{what} ({'; '.join(made)})"
 
     def _repr_html_(self) -> str:

@@ -55,7 +55,7 @@ class JetFrame:
     log_mass : Tensor, shape (jets,)
         ln(M / GeV).
     reference_scalars : Tensor, shape (jets, particles, r)
-        Products with the reference vectors, see :class:`FrameConditioner`.
+        Products with the reference vectors, see :func:`~lorentznet.nn.references.reference_scalars`.
     time : Tensor, shape (jets, 4), or None
         P / M in the frame of ``momenta``; None stands for (1, 0, 0, 0), the rest frame.
     degenerate : Tensor, shape (jets,), bool

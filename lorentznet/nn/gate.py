@@ -18,7 +18,7 @@ from lorentznet.nn.mixing import SCALAR
 
 
 class ScalarGate(EquivariantModule):
-    r"""Multiply every channel by :math:`2\sigma(a_c \cdot s + b_c)`, which is one to begin with.
+    r"""Multiply every channel by :math:`2\sigma(a_c \cdot s + b_c)`, a number between 0 and 2.
 
     Parameters
     ----------

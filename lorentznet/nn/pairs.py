@@ -2,7 +2,7 @@ r"""Who is a neighbour of whom: the k nearest particles in an invariant distance
 
 Distances are
 
-* ``knn-angle``: 1 - cos theta_ij in the rest frame of the jet, p_i.p_j M^4 / ((p_i.P)(p_j.P) M^2) for massless particles,
+* ``knn-angle``: 1 - cos theta_ij in the rest frame of the jet, p_i.p_j M^2 / ((p_i.P)(p_j.P)) for massless particles,
 * ``knn-product``: p_i.p_j,
 * ``knn-deltar``: the distance at hadron colliders, :math:`\Delta R^2 = \Delta y^2 + \Delta\phi^2`, written with the beams.
 

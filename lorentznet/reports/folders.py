@@ -1,4 +1,4 @@
-"""What lies in the folders of a study: trainings, evaluations and invariance scans, found by the files that they leave."""
+"""What lies in the folders of a study: trainings, evaluations, invariance scans and explanations, found by the files that they leave."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 
 from lorentznet.errors import DataError, nearest
 from lorentznet.evaluate.evaluation import Evaluation
+from lorentznet.evaluate.explanation import Explanation
 from lorentznet.evaluate.regression import RegressionEvaluation
 from lorentznet.evaluate.tables import Columns, read_columns
 
 RUN, EVALUATION, INVARIANCE, PAGE = "run.json", "metrics.json", "invariance.json", "index.html"
-REGRESSION = "regression.json"
+REGRESSION, EXPLANATION = "regression.json", "explain.json"
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,15 @@ class Study:
         Tagger -> its numbers, as in ``invariance.json``.
     regression
         All evaluations of regressions in one; None if there is none.
+    explanations
+        What each tagger uses, by its name.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
     evaluation: Evaluation | None = None
     invariance: dict[str, dict[str, Any]] = field(default_factory=dict)
     regression: RegressionEvaluation | None = None
+    explanations: dict[str, Explanation] = field(default_factory=dict)
     sources: dict[tuple[str, str], Path] = field(default_factory=dict, repr=False)
 
     @property
@@ -63,7 +67,7 @@ class Study:
         """Names of all taggers: those with results first."""
         evaluated = self.evaluation.taggers if self.evaluation else {}
         resolved = self.regression.regressions if self.regression else {}
-        return list(dict.fromkeys([*evaluated, *resolved, *self.invariance, *self.runs]))
+        return list(dict.fromkeys([*evaluated, *resolved, *self.invariance, *self.runs, *self.explanations]))
 
     def facts(self, name: str) -> dict[str, Any]:
         """What is known of a tagger: parameters, symmetry, seconds, epochs, seed, command, versions, citation, ..."""
@@ -81,7 +85,8 @@ def collect(folders: Sequence[str | Path], out: str | Path | None = None) -> Stu
     Parameters
     ----------
     folders
-        Run folders (``run.json``), evaluations (``metrics.json``) and invariance scans (``invariance.json``), or folders of such.
+        Run folders (``run.json``), evaluations (``metrics.json``), invariance scans (``invariance.json``) and explanations
+        (``explain.json``), or folders of such.
     out
         A folder to leave out: that of the report itself. Reports found inside a folder are left out too.
 
@@ -96,6 +101,7 @@ def collect(folders: Sequence[str | Path], out: str | Path | None = None) -> Stu
         _add_evaluation(study, folder)
         _add_regression(study, folder)
         _add_invariance(study, folder)
+        _add_explanations(study, folder)
     if not study.names:
         looked = ", ".join(str(folder) for folder in folders)
         if out is not None and Path(out).resolve() in {Path(folder).resolve() for folder in folders}:
@@ -103,8 +109,8 @@ def collect(folders: Sequence[str | Path], out: str | Path | None = None) -> Stu
                 f"{looked}: {out} is left out, as the report goes there; choose another --out, such as {Path(out) / 'report'}"
             )
         raise DataError(
-            f"{looked}: no {RUN}, {EVALUATION}, {REGRESSION} or {INVARIANCE} here or one level down; "
-            "give folders made by lorentznet train, evaluate or invariance"
+            f"{looked}: no {RUN}, {EVALUATION}, {REGRESSION}, {INVARIANCE} or {EXPLANATION} here or one level down; "
+            "give folders made by lorentznet train, evaluate, invariance or explain"
         )
     return study
 
@@ -116,7 +122,9 @@ def _candidates(folders: Iterable[Path], out: Path | None) -> Iterator[Path]:
             beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
             raise DataError(f"{folder}: no such folder; {nearest(folder.name, beside)}")
         if not folder.is_dir():
-            raise DataError(f"{folder}: is not a folder; give the folder of a training, an evaluation or an invariance scan")
+            raise DataError(
+                f"{folder}: is not a folder; give the folder of a training, an evaluation, an invariance scan or an explanation"
+            )
         inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
         for path in [folder, *(path for path in inside if not (path / PAGE).exists())]:
             if path.resolve() not in seen:
@@ -171,6 +179,15 @@ def _add_invariance(study: Study, folder: Path) -> None:
     for name, numbers in taggers.items():
         _claim(study, "invariance scan", name, path)
         study.invariance[name] = numbers
+
+
+def _add_explanations(study: Study, folder: Path) -> None:
+    """That of a tagger, or those that a report put beside its page, one for each tagger."""
+    stem = EXPLANATION.removesuffix(".json")
+    for path in sorted({*folder.glob(EXPLANATION), *folder.glob(f"{stem}_*.json")}):
+        found = Explanation.read(path)
+        _claim(study, "explanation", found.name, path)
+        study.explanations[found.name] = found
 
 
 def _claim(study: Study, kind: str, name: str, path: Path) -> None:

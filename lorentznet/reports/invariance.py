@@ -80,7 +80,7 @@ def draw(
         ax.fill_between(gammas, lowest, floor, color="0.6", alpha=0.3, linewidth=0, label="floor: rounding of the input")
     ax.set(xscale="log", yscale="log", ylim=(lowest, highest))
     ax.set_xlabel(f"$\\gamma$ of a {WORDS.get(transformation, transformation)}")
-    ax.set_ylabel(r"rms $\Delta$ logit / $\sigma$(logit)")
+    ax.set_ylabel(_change_of([numbers]))
     if ax.lines:
         ax.legend(loc="best")
     style.note(ax, note, title)
@@ -153,11 +153,21 @@ def draw_emissions(taggers: Mapping[str, Mapping[str, Any]], kind: str = "soft",
     ax.set_ylim(min(lowest, highest / _DECADES), 2 * highest)  # so that flat is seen to be flat
     axis, _ = EMISSIONS[kind]
     ax.set_xlabel(axis)
-    ax.set_ylabel(r"rms $\Delta$ logit / $\sigma$(logit)")
+    ax.set_ylabel(_change_of(taggers.values()))
     if ax.lines:
         ax.legend(loc="best")
     style.note(ax, note)
     return ax
+
+
+def quantities(taggers: Iterable[Mapping[str, Any]]) -> str:
+    """What changes: ``logit``, ``mass``, or ``logit or mass``."""
+    return " or ".join(dict.fromkeys(numbers.get("quantity", "logit") for numbers in taggers)) or "logit"
+
+
+def _change_of(taggers: Iterable[Mapping[str, Any]]) -> str:
+    what = quantities(taggers)
+    return rf"rms $\Delta$ {what} / $\sigma$({what})"
 
 
 def limits_of(taggers: Iterable[Mapping[str, Any]]) -> tuple[float, float]:

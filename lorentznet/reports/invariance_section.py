@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _EXPLAINED = (
     "Each jet is seen from another frame, drawn at random, and scored again: shown is the change of the trained tagger's "
-    "logit, root mean square over the jets, in units of the logit's standard deviation. Momenta are transformed in extended "
+    "{quantity}, root mean square over the jets, in units of its standard deviation. Momenta are transformed in extended "
     "precision and rounded to float64, reference vectors along with them. Grey: what the rounding of the "
     "transformed momenta to float64 does by itself."
 )
@@ -31,7 +31,7 @@ _EMISSIONS = (
 _TABLES = (
     (
         partial(invariance_tables.boosts, only="boost"),
-        "Root mean square change of the logit in its standard deviations; in brackets how many decisions flip.",
+        "Root mean square change in standard deviations; in brackets how many decisions flip.",
     ),
     (invariance_tables.others, "The same for what has no γ."),
     (
@@ -50,7 +50,7 @@ def section(study: Study, artist: Artist) -> str:
     emissions = [*_emissions(study, artist)]
     return html.section(
         "Invariance",
-        html.paragraph(_EXPLAINED),
+        html.paragraph(_EXPLAINED.format(quantity=invariance.quantities(taggers.values()))),
         html.items(words.verdicts(study)),
         html.figures(*_boosts(study, artist)),
         *_tables(study),
@@ -65,7 +65,8 @@ def _boosts(study: Study, artist: Artist) -> Iterator[str]:
         for transformation in invariance_tables.scanned(numbers):
             seen = invariance.WORDS.get(transformation, transformation)
             ax = invariance.draw(numbers, transformation, title=name, note=words.scanned_jets(numbers), limits=limits)
-            yield artist.figure(ax, f"invariance_{name}_{transformation}", f"Change of the logit of {name}: {seen}")
+            what = f"Change of the {invariance.quantities([numbers])} of {name}: {seen}"
+            yield artist.figure(ax, f"invariance_{name}_{transformation}", what)
 
 
 def _tables(study: Study) -> Iterator[str]:
@@ -88,4 +89,4 @@ def _emissions(study: Study, artist: Artist) -> Iterator[str]:
         made = list(dict.fromkeys(words.scanned_jets(numbers) for numbers in scanned.values()))
         for kind, (_, what) in invariance.EMISSIONS.items():
             ax = invariance.draw_emissions(scanned, kind, note="; ".join(made))
-            yield artist.figure(ax, f"irc_{kind}", f"Change of the logit by a {what}")
+            yield artist.figure(ax, f"irc_{kind}", f"Change of the {invariance.quantities(scanned.values())} by a {what}")

@@ -14,7 +14,7 @@ from lorentznet.errors import ConfigError, DataError
 from lorentznet.evaluate import invariance_tables
 from lorentznet.evaluate.evaluation_tables import further_tables
 from lorentznet.evaluate.tables import file_name, write_columns
-from lorentznet.reports import hepdata, html, invariance_section, jets_section, latex, style, tagging, training, words
+from lorentznet.reports import explain, hepdata, html, invariance_section, jets_section, latex, style, tagging, training, words
 from lorentznet.reports.folders import EVALUATION, Study, collect
 from lorentznet.reports.output import together
 
@@ -30,7 +30,7 @@ def write_report(
     scores: Sequence[str | Path] = (),
     submission: bool = False,
 ) -> Path:
-    """Write ``index.html`` and beside it ``metrics.json``, ``invariance.json``, their CSVs and the figures as PNG and PDF.
+    """Write ``index.html`` and beside it ``metrics.json``, ``invariance.json``, ``explain_NAME.json``, their CSVs and the figures.
 
     The tables of results are there as LaTeX too, see :mod:`lorentznet.reports.latex`.
 
@@ -76,6 +76,7 @@ def write_report(
             *_further(study, artist),
             _regression(study),
             invariance_section.section(study, artist),
+            _explanations(study, artist),
             _jets(study),
             jets_section.section(shown, artist),
             _taggers(study),
@@ -130,6 +131,8 @@ def _write_numbers(study: Study, folder: Path) -> None:
         (folder / "invariance.json").write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         invariance_tables.write_csv(folder, study.invariance)
     taken: set[str] = set()
+    for name, explanation in study.explanations.items():
+        explanation.write(folder, f"explain_{file_name(name, taken)}")
     for name, run in study.runs.items():
         if run.history:
             write_columns(folder / f"training_{file_name(name, taken)}.csv", run.history)
@@ -194,6 +197,25 @@ def _regression(study: Study) -> str:
         "central 68.27 % of jets over the median. Errors are those of the bootstrap, with the same draws for network and plain jet."
     )
     return html.section("Momentum and mass", html.table(header, rows, caption))
+
+
+def _explanations(study: Study, artist: Artist) -> str:
+    if not study.explanations:
+        return ""
+    figures = [
+        artist.figure(
+            explain.plot(explanation),
+            f"explain_{name}",
+            f"Increase of the loss of {name} by each part that is taken out",
+            f"{explanation.caption()}.",
+        )
+        for name, explanation in study.explanations.items()
+    ]
+    text = (
+        "Each part is taken out of the trained network, and the loss and AUC are measured again on the same jets; nothing is trained "
+        "again. The numbers say what this network relies on, not what a network needs."
+    )
+    return html.section("What the taggers use", html.paragraph(text), html.figures(*figures))
 
 
 def _jets(study: Study) -> str:

@@ -31,16 +31,22 @@ def summary(study: Study) -> str:
         resolved = [_resolution(name, numbers) for name, numbers in study.regression.regressions.items()]
         sentences.append(f"Resolution against the plain jet: {'; '.join(resolved)}.")
     for mode in (("float32", "frame"), ("float64", "frame"), ("float32", "lab"), ("float64", "lab")):
-        ends = {}
+        ends, changed = {}, {}
         for name, numbers in study.invariance.items():
             gammas, rms = points(numbers.get(mode[0], {}).get(mode[1], {}).get("boost", {}))
             if gammas:
                 ends[f"{number(rms[-1])} ({name})"] = gammas[-1]
+                changed[numbers.get("quantity", "logit")] = None
         if ends and len(sentences) < 3:
             sentences.append(
-                f"Seen from frames boosted by γ = {max(ends.values()):g}, the logit changes by {listed(ends)} "
+                f"Seen from frames boosted by γ = {max(ends.values()):g}, the {' or '.join(changed)} changes by {listed(ends)} "
                 f"of its standard deviation: {mode_name(*mode)}."
             )
+    if not sentences and study.explanations:
+        sentences += [
+            f"{name} loses most without this: {max(explanation.rows, key=lambda row: row.loss.value).name}."
+            for name, explanation in study.explanations.items()
+        ]
     if not sentences:
         sentences.append(f"{plural(len(study.runs), 'training')}, not evaluated yet: {', '.join(study.runs)}.")
     return unbroken(" ".join(sentences))
@@ -234,9 +240,16 @@ def provenance(study: Study) -> Iterator[tuple[str, list[str], dict[str, object]
             [numbers["command"]] if "command" in numbers else [],
             about | ({"level": f"{level:.4%}"} if level else {}),
         )
+    for name, explanation in study.explanations.items():
+        yield (
+            f"Explanation of {name}",
+            [explanation.about["command"]] if explanation.about.get("command") else [],
+            {"jets": sum(explanation.jets.values()), "seed": explanation.seed, "checkpoint": explanation.about.get("checkpoint")},
+        )
     for name, scan in study.invariance.items():
         about = {key: scan.get(key) for key in ("jets", "seed", "device")}
-        about["standard deviation of the logit"] = f"{scan['logit_std']:.4g}" if scan.get("logit_std") else None
+        unit = f"standard deviation of the {scan.get('quantity', 'logit')}"
+        about[unit] = f"{scan['logit_std']:.4g}" if scan.get("logit_std") else None
         about["reference vectors"] = "transformed along with the jets" if scan.get("references") else None
         yield f"Invariance of {name}", [scan["command"]] if scan.get("command") else [], about
 

@@ -56,8 +56,9 @@ class CGConfig(EquivariantConfig):
     order
         2 adds messages of second order in u_i - u_j, see :mod:`lorentznet.nn.second_order`.
     design
-        ``residual`` layers as above, or the levels of the Lorentz Group Network of 2020, see :mod:`lorentznet.nn.lgn`: ``lgn`` takes
-        ``irreps`` (of one multiplicity), ``layers``, the first number of ``bells`` and ``hodge``, and has no other sizes.
+        ``residual`` layers as above, or the levels of the Lorentz Group Network of 2020, see :mod:`lorentznet.nn.lgn`: the sizes of
+        ``lgn`` are ``irreps`` (of one multiplicity), ``maxdim``, ``layers`` and the first number of ``bells``, and it takes ``hodge``,
+        references, graphs, particle scalars and masses; it has no other sizes, and no momenta to read out.
     """
 
     irreps: str = "32x(0,0)+8x(1,1)"
@@ -98,6 +99,8 @@ def sorted_irreps(text: str, maxdim: int | None = None) -> Irreps:
         raise ConfigError(f"irreps: '{text}' has a lone (k,n) with k != n, which is complex; write the pair, e.g. ((2,0)+(0,2))")
     if maxdim is None:
         return irreps
+    if maxdim < 1:
+        raise ConfigError(f"maxdim must be at least 1, got {maxdim}")
     below = real_irreps(maxdim)
     for irrep in present:
         if irrep not in below:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lorentznet.taggers.base import Tagger
 
 SYNONYMS: Mapping[str, str] = {"tbqq": "top"}
-"""Names of one class: of hadronic top decays JetClass has two, with quarks and with leptons."""
+"""Other names of a class: JetClass has hadronic top decays, Tbqq, which are meant by "top", and leptonic ones, Tbl, a class of its own."""
 
 
 def labels_for(tagger: Tagger, table: JetTable) -> tuple[NDArray[np.int64], dict[str, int]]:

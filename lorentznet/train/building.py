@@ -1,14 +1,16 @@
 """The tagger that a training begins with: with weights by lot, or with those of an earlier training, to be trained further.
 
 With ``tagger.weights`` the network is that of the weights; ``tagger.options`` may change what leaves the shapes of its weights as they
-are, such as ``dropout``. For another number of classes than the weights know the last layer, whose shape follows from that number, begins
-anew by lot; everything else is kept. Weights that read no particle scalars are trained further without them.
+are, such as ``dropout``. For another number of classes than the weights know the last layer begins anew by lot, for another task at
+zero, where a mass is that of the jet; everything else is kept. Weights that read no particle scalars are trained further without them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
+
+import torch
 
 from lorentznet.errors import ConfigError
 from lorentznet.taggers import Tagger, create, describe, tagger_class
@@ -97,7 +99,8 @@ def what_is_kept(tagger: Tagger, start: Trained, scalars: int = 0) -> str:
     """What is taken from the weights, in words; ``scalars`` is the number of particle scalars of the jets."""
     said = f"goes on from the weights of {start.source}"
     if anew := _anew(tagger, start.tagger):
-        said += f"; anew, for other classes: {', '.join(anew)}"
+        other = "classes" if tagger.task == start.tagger.task else "answers"
+        said += f"; anew, for other {other}: {', '.join(anew)}"
     elif start.tagger.class_names != tagger.class_names:
         said += f", which know the classes {', '.join(start.tagger.class_names)}, for {', '.join(tagger.class_names)}"
     if scalars and getattr(tagger.config, "scalars", scalars) == 0:
@@ -120,14 +123,15 @@ def _take_weights(tagger: Tagger, start: Trained) -> None:
             f"'{min(unlike)}' for one): {_differing(tagger, start.tagger)}; leave tagger.preset (null) and these options out, "
             "the network is then that of the weights"
         )
-    tagger.load_state_dict({key: own[key] if key in anew else taken[key] for key in own})
+    first = own if tagger.task == start.tagger.task else {key: torch.zeros_like(own[key]) for key in anew}
+    tagger.load_state_dict({key: first[key] if key in anew else taken[key] for key in own})
 
 
 def _anew(tagger: Tagger, start: Tagger) -> list[str]:
-    """Weights of which there is one row for each class, where the number of classes is another."""
+    """Weights of which there is one row for each answer, where the number of answers or what they are is another."""
     own, taken = tagger.state_dict(), start.state_dict()
     if tagger.n_outputs == start.n_outputs:
-        return []
+        return [] if tagger.task == start.task else _rows_of_classes(tagger if tagger.task == "tagging" else start)
     return [
         key
         for key in own
@@ -136,6 +140,14 @@ def _anew(tagger: Tagger, start: Tagger) -> list[str]:
         and taken[key].shape[:1] == (start.n_outputs,)
         and own[key].shape[1:] == taken[key].shape[1:]
     ]
+
+
+def _rows_of_classes(tagger: Tagger) -> list[str]:
+    """Weights whose shape depends on the number of classes."""
+    with torch.random.fork_rng(devices=[]):  # its weights are of no use
+        other = type(tagger)(dataclasses.replace(tagger.config, classes=tagger.config.classes + 1))
+    shapes = {key: value.shape for key, value in other.state_dict().items()}
+    return [key for key, value in tagger.state_dict().items() if value.shape != shapes[key]]
 
 
 def _differing(tagger: Tagger, start: Tagger) -> str:

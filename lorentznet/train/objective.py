@@ -169,6 +169,8 @@ def huber(square: Tensor, beta: float = BETA) -> Tensor:
 def in_jet_frame(momenta: Tensor, batch: JetBatch) -> Tensor:
     """Four-momenta of each jet in its rest frame in units of its mass; of a jet without mass as they are, in units of its energy.
 
+    So are those of a jet of one particle, whose mass may be rounding noise, by which nothing should be divided.
+
     Parameters
     ----------
     momenta
@@ -178,7 +180,7 @@ def in_jet_frame(momenta: Tensor, batch: JetBatch) -> Tensor:
     """
     total = torch.zeros(batch.n_jets, 4, dtype=torch.float64, device=batch.p4.device).index_add(0, batch.batch, batch.p4)
     square = doubled.minkowski_dot(total, total)
-    without = square <= 64 * torch.finfo(torch.float64).eps * total[:, 0].square()
+    without = (square <= 64 * torch.finfo(torch.float64).eps * total[:, 0].square()) | (batch.counts <= 1)
     mass = torch.where(without, 1.0, square).sqrt()
     rest = total.new_tensor([1.0, 0.0, 0.0, 0.0])
     moved = boost_to_rest(momenta, torch.where(without[:, None], rest, total), mass)

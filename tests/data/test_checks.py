@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import lorentznet.data as data
-from lorentznet.data import checks
 from lorentznet.data.card import DatasetCard
 from lorentznet.errors import DataError, LorentznetError
 
@@ -192,16 +191,6 @@ def test_boosted_jets_are_not_taken_for_mev(tmp_path, jets):
 def test_file_of_no_jets(tmp_path, jets):
     columns = {key: value[:0] for key, value in jets.columns().items()}
     assert "is empty: it holds no jets" in refused(write_ttree(tmp_path / "jets.root", columns))
-
-
-def test_all_classes_are_required_for_training(tmp_path, jets):
-    jets.labels[:] = 0
-    table = data.read(write_ttree(tmp_path / "jets.root", jets.columns()))
-    with pytest.raises(DataError, match=r"jets.root: no jet of class 'top' among the 60 jets read \(qcd 60, top 0\)"):
-        checks.require_all_classes(table)
-    with pytest.raises(DataError, match="have no labels"):
-        checks.require_all_classes(data.JetTable.from_arrays(jets.p4, jets.counts))
-    checks.require_all_classes(data.JetTable.from_arrays(jets.p4, jets.counts, np.arange(60) % 2, classes=("qcd", "top")))
 
 
 def test_no_card_and_foreign_names(tmp_path, jets):

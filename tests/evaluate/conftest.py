@@ -28,10 +28,18 @@ MAKERS = {
             **{"graph": "knn-angle", "neighbours": 4, "references": ["beams", "time"], "references_as": "particles"},
         },
     ),
+    "cg-first": ("cg", {**SIZES, "heads": 1, "layers_read": 3}),
     "lgn": ("cg", {"design": "lgn", "irreps": "2x(0,0)+2x(1,1)+2x((2,0)+(0,2))+2x(2,2)", "layers": 2, "bells": (2, 0, 0)}),
     "clifford": (
         "clifford",
         {"layers": 1, "multivectors": 2, "scalars_hidden": 4, "hidden": 5, "pooled": 4, "heads": 1, "bells": (3, 2, 0)},
+    ),
+    "clifford-first": (
+        "clifford",
+        {
+            **{"layers": 1, "layers_read": 2, "multivectors": 2, "scalars_hidden": 4, "hidden": 5, "pooled": 4, "heads": 1},
+            "bells": (3, 2, 0),
+        },
     ),
     "clifford-grades": (
         "clifford",

@@ -7,6 +7,7 @@ import torch
 
 from lorentznet.data import collate
 from lorentznet.evaluate.anatomy import parts_of, removed, watched
+from lorentznet.taggers import create
 
 
 def look(tagger, parts, batch):
@@ -62,6 +63,10 @@ def test_a_path_of_irreps_is_its_weights(which, networks):
 
 
 def test_paths_are_named_by_what_they_multiply(networks):
+    for options in ({"maxdim": 4}, {"maxdim": 4, "hodge": True, "order": 2}, {"design": "lgn", "maxdim": 4}):
+        made = create("cg", irreps="2x(0,0)+2x(1,1)", layers=1, **options)
+        found = [part.name for part in parts_of(made)]
+        assert len(set(found)) == len(found)
     names = [part.name for part in parts_of(networks.make("cg-everything")) if part.kind == "path"]
     assert len(set(names)) == len(names)
     for word in ("own v", "combined f", "neighbours t", "(u_i-u_j) x v -> t", "(u_i-u_j)^2 x s -> t", "v x f -> v (pseudo)"):
@@ -74,7 +79,7 @@ def test_paths_are_named_by_what_they_multiply(networks):
     assert "(2,2)" in alive
 
 
-@pytest.mark.parametrize("which", ["cg", "cg-everything"])
+@pytest.mark.parametrize("which", ["cg", "cg-everything", "cg-first"])
 @pytest.mark.parametrize("term", range(4))
 def test_an_irrep_is_all_its_weights(which, term, networks):
     tagger, batch = networks.make(which), collate(networks.jets(scalars=2))
@@ -102,9 +107,10 @@ def test_an_irrep_is_all_its_weights(which, term, networks):
     assert (found - logits(tagger, batch)).abs().max() > 1e-6
 
 
+@pytest.mark.parametrize("which", ["clifford", "clifford-first"])
 @pytest.mark.parametrize("grade", range(5))
-def test_a_grade_is_all_its_weights(grade, networks):
-    tagger, batch = networks.make("clifford"), collate(networks.jets())
+def test_a_grade_is_all_its_weights(which, grade, networks):
+    tagger, batch = networks.make(which), collate(networks.jets())
     other = copy.deepcopy(tagger)
     for layer in other.network.layers:
         for mixing in (layer.left, layer.right, layer.mix):

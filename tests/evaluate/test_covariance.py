@@ -50,6 +50,21 @@ def test_written_and_shown(scanned, tmp_path):
     assert "float32 network behind the float64 rest frame" in scanned.table()
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"transformations": ("bost",)}, "covariance: unknown transformation 'bost'; did you mean 'boost'"),
+        ({"transformations": ("permutation",)}, "covariance: unknown transformation 'permutation'"),
+        ({"dtypes": ("autocast",)}, "covariance: unknown dtype 'autocast'; .*bfloat16"),
+        ({"gammas": (2.0, 0.5)}, "covariance: gammas must be at least 1, got 2, 0.5"),
+    ],
+)
+def test_what_cannot_be_asked(asked, words):
+    momentum = taggers.create("cg", "tiny", seed=1, task="momentum")
+    with pytest.raises(ConfigError, match=words):
+        covariance.scan({"net": momentum}, toy_jets(4), **asked)
+
+
 def test_momenta_are_not_scanned_for_invariance_nor_logits_for_covariance():
     momentum, logit = taggers.create("cg", "tiny", seed=1, task="momentum"), taggers.create("cg", "tiny", seed=1)
     with pytest.raises(ConfigError, match="scan their covariance"):

@@ -131,6 +131,13 @@ def test_taggers_without_irreps_are_refused(name, networks):
         explain(taggers.create(name, "small", seed=1), networks.jets())
 
 
+def test_the_published_clifford_network_is_refused(networks):
+    with pytest.raises(
+        ConfigError, match="tagger 'clifford': design cgenn cannot be taken apart; explain knows residual and lgn"
+    ):
+        explain(taggers.create("clifford", "published", layers=1), networks.jets())
+
+
 def test_networks_without_layers_are_refused(networks):
     with pytest.raises(ConfigError, match="has no layers"):
         explain(networks.small(layers=0), networks.jets())

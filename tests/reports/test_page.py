@@ -149,6 +149,22 @@ def test_parts_alone(study, tmp_path):
     assert not (tmp_path / "0" / "metrics.json").exists()
 
 
+def test_explanations_are_shown(study, explanation, tmp_path):
+    (tmp_path / "explanation").mkdir()
+    explanation.write(tmp_path / "explanation")
+    alone = Page(write_report([tmp_path / "explanation"], tmp_path / "alone").read_text(encoding="utf-8"))
+    assert "What the taggers use" in alone.text
+    assert "cg loses most without this: vectors v." in alone.text
+    both = write_report([study, tmp_path / "explanation"], tmp_path / "both").parent
+    assert "What the taggers use" in Page((both / "index.html").read_text(encoding="utf-8")).text
+    again = write_report([both], tmp_path / "again").parent
+    for name in ("explain_cg.json", "explain_cg.csv", "explain_cg.png"):
+        assert (again / name).read_bytes() == (both / name).read_bytes()
+    shutil.copytree(tmp_path / "explanation", tmp_path / "copy")
+    with pytest.raises(DataError, match="another explanation of 'cg' was found in"):
+        collect([tmp_path / "explanation", tmp_path / "copy"])
+
+
 def test_exact_layout_without_extras(tmp_path):
     """The documented keys are enough; others may be missing."""
     estimate = {"value": 0.98, "low": 0.97, "high": 0.99}
@@ -202,7 +218,7 @@ def test_damaged_files_are_named(file, text, words, study, tmp_path):
 
 def test_folders_without_anything(study, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"no run.json, metrics.json, regression.json or invariance.json"):
+    with pytest.raises(DataError, match=r"no run.json, metrics.json, regression.json, invariance.json or explain.json"):
         collect([tmp_path / "empty"])
     with pytest.raises(DataError, match=r"no such folder; did you mean 'empty'"):
         collect([tmp_path / "emty"])

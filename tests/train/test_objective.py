@@ -33,6 +33,8 @@ def test_the_rest_frame_of_the_jet():
     torch.testing.assert_close(found, torch.tensor([1.0, 0, 0, 0], dtype=torch.float64).expand(6, 4), atol=1e-9, rtol=0)
     single = JetBatch.from_arrays([[5.0, 3.0, 4.0, 0.0]], [1])
     assert in_jet_frame(momenta_of(single)[:, None], single)[0, 0].tolist() == pytest.approx([1.0, 0.6, 0.8, 0.0])
+    heavy = JetBatch.from_arrays([[5.0 * (1 + 1e-7), 3.0, 4.0, 0.0]], [1])  # what makes it heavy may be rounding
+    assert in_jet_frame(momenta_of(heavy)[:, None], heavy)[0, 0].tolist() == pytest.approx([1.0, 0.6, 0.8, 0.0], abs=1e-6)
 
 
 def test_the_loss_of_momenta_is_the_same_in_every_frame():

@@ -5,12 +5,15 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import lorentznet as ln
 from lorentznet.cli import main
 from lorentznet.evaluate.regression_table import RegressionTable
 from lorentznet.evaluate.scores import ScoreTable
-from lorentznet.train import checkpoint
+from lorentznet.train import checkpoint, load_config
+from lorentznet.train.building import build_tagger
+from lorentznet.train.trained import Trained
 
 SPLITS = {"train": [0, 96], "val": [96, 144], "test": [144, 200]}
 COMPONENTS = ("energy", "px", "py", "pz")
@@ -151,14 +154,53 @@ def test_covariance_and_report(runs, jets, tmp_path, capsys):
     curves = json.loads((out / "invariance" / "covariance.json").read_text())["regressions"]["momentum"]
     assert curves["float64"]["frame"]["boost"]["10"]["max"] < 1e-9
     assert curves["float32"]["frame"]["boost"]["1000"]["rms"] < 1e-5
-    assert set(json.loads((out / "invariance" / "invariance.json").read_text())["taggers"]) == {"mass"}
+    masses = json.loads((out / "invariance" / "invariance.json").read_text())["taggers"]
+    assert set(masses) == {"mass"}
+    assert masses["mass"]["quantity"] == "mass"
+    assert "auc" not in masses["mass"]["float32"]["frame"]["boost"]["10"]
+    assert masses["mass"]["unmoved"] == {}
     assert main(["evaluate", str(runs / "momentum.root"), "--out", str(out / "evaluation"), "--quiet"]) == 0
     assert main(["report", str(runs), str(out), "--out", str(tmp_path / "report"), "--quiet"]) == 0
     page = (tmp_path / "report" / "index.html").read_text()
     assert "Momentum and mass" in page
+    assert "the mass changes by" in page
+    assert "logit" not in page
     assert "momentum finds the mass of 28 jets" in page
     assert (tmp_path / "report" / "regression.json").exists()
     assert not (tmp_path / "report" / "training_auc.png").exists()
+
+
+def test_covariance_as_it_is_asked_for(runs, jets, refused, tmp_path, capfd):
+    words = ["invariance", runs / "momentum", f"{jets}#test", "--jets", "4", "--out", tmp_path / "scan"]
+    asked = ["--gammas", "2", "--dtypes", "float64", "--transformations", "boost", "rotation"]
+    assert main([str(word) for word in (*words, *asked)]) == 0
+    assert f"wrote {tmp_path / 'scan' / 'covariance.json'}" in capfd.readouterr().err
+    curves = json.loads((tmp_path / "scan" / "covariance.json").read_text())["regressions"]["momentum"]
+    assert set(curves) == {"float64", "floor"}
+    assert {name: list(points) for name, points in curves["float64"]["frame"].items()} == {"boost": ["2"], "rotation": ["1"]}
+    refused([*words, "--parts", "irc"], "--parts", "momentum predicts momenta")
+    refused([*words, "--transformations", "padding"], "unknown transformation 'padding'")
+
+
+@pytest.mark.parametrize("first", ["cg-tiny", "mass"])
+def test_weights_for_another_task_get_a_new_last_layer(first, runs, jets, tmp_path, capsys):
+    """A logit is no ln(m / M), and the other way round."""
+    weights = runs / "mass" if first == "mass" else first
+    changes = {"tagger.weights": weights, "tagger.preset": "null", "trainer.epochs": 1}
+    changes |= {"tagger.options.task": "tagging", "data.target": None} if first == "mass" else {"tagger.options.task": "mass"}
+    assert main(line(jets, tmp_path / "run", **changes)[:-1]) == 0
+    assert "; anew, for other answers: network.readout.mlp." in capsys.readouterr().err
+    assert checkpoint.load_run_info(tmp_path / "run")["weights"]["source"] == str(weights)
+    config = load_config(tmp_path / "run" / "config.yaml")
+    begun = build_tagger(config, ("qcd", "top"), start=Trained.find(str(weights), "tagger.weights")).eval()
+    taken = ln.load(weights).state_dict()
+    assert {key for key, value in begun.state_dict().items() if not torch.equal(value, taken[key])} == {
+        "network.readout.mlp.6.weight",
+        "network.readout.mlp.6.bias",
+    }
+    table = ln.data.read(f"{jets}#test")
+    found = begun(ln.data.collate(table)).detach()[:, 0].numpy()
+    np.testing.assert_allclose(found, np.zeros(len(table)) if first == "mass" else table.jet_mass, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from lorentznet.evaluate.anatomy.removal import Part, removed, watched
 from lorentznet.evaluate.anatomy.shares import Shares
 from lorentznet.nn.lgn import LGNNetwork
 from lorentznet.taggers.base import Tagger
-from lorentznet.taggers.cg import CGNetwork
-from lorentznet.taggers.clifford import CliffordNetwork
+from lorentznet.taggers.cg import CGNetwork, CGTagger
+from lorentznet.taggers.clifford import CliffordNetwork, CliffordTagger
 
 __all__ = ["Part", "Shares", "parts_of", "removed", "watched"]
 
@@ -26,9 +26,14 @@ def parts_of(tagger: Tagger) -> list[Part]:
     Raises
     ------
     ConfigError
-        If the tagger has no irreps or grades, no layers, or another task than tagging.
+        If the tagger has no irreps or grades, is of a design that cannot be taken apart (``cgenn``), has no layers, or another task
+        than tagging.
     """
     network = getattr(tagger, "network", None)
+    if type(network) not in _PARTS and tagger.name in (CGTagger.name, CliffordTagger.name):
+        raise ConfigError(
+            f"tagger '{tagger.name}': design {tagger.config.design} cannot be taken apart; explain knows residual and lgn"
+        )
     if type(network) not in _PARTS:
         raise ConfigError(
             f"tagger '{tagger.name}' has no irreps or grades whose paths could be taken out; give a checkpoint of cg or clifford"

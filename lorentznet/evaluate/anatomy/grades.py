@@ -38,10 +38,16 @@ def clifford_parts(network: CliffordNetwork) -> list[Part]:
         for name, size in (("scalars", scalars), *((name, channels) for name in ("grade 0", "v.u", *squares))):
             rows.setdefault(name, []).extend(range(start, start + size))
             start += size
+    # Of the first features, which no layer gives, only scalars and vectors are not zero.
+    reads_first = network.layers_read > len(layers)
+    of_vectors = [row for name in ("v.u", "v.v") for row in rows[name][:channels]] if reads_first else []
     return [
         *(part for number in layers for part in _layer_paths(channels, number, grades)),
-        *(_grade(layers, grade, index) for grade, index in zip(grades.kept, _components(grades), strict=True)),
-        _scalars(layers),
+        *(
+            _grade(layers, grade, index, of_vectors if grade == 1 else [])
+            for grade, index in zip(grades.kept, _components(grades), strict=True)
+        ),
+        _scalars(layers, rows["scalars"][:scalars] if reads_first else []),
         *(particle_invariants(name, found) for name, found in rows.items()),
         *jet_invariants(channels * (channels + 3) // 2),
         *inputs(network),
@@ -69,9 +75,10 @@ def _layer_paths(channels: int, number: int, grades: Grades) -> list[Part]:
     return parts
 
 
-def _grade(layers: range, grade: int, components: slice) -> Part:
+def _grade(layers: range, grade: int, components: slice, read: list[int]) -> Part:
+    """A grade in all layers, and the rows of the read-out that are of its first features."""
     index = (components,)
-    edits: list[Edit] = []
+    edits: list[Edit] = [Zero("readout", (read,), 0)] if read else []
     for number in layers:
         at = f"layers.{number}"
         edits += [Zero(at, index, 0), Zero(f"{at}.mix", index, 0), Zero(at, index, element=0)]
@@ -81,9 +88,9 @@ def _grade(layers: range, grade: int, components: slice) -> Part:
     return Part("irrep", NAMES[grade], edits)
 
 
-def _scalars(layers: range) -> Part:
-    """The scalars that stand beside the multivectors and see their invariants."""
-    edits: list[Edit] = []
+def _scalars(layers: range, read: list[int]) -> Part:
+    """The scalars that stand beside the multivectors and see their invariants; ``read`` as for a grade."""
+    edits: list[Edit] = [Zero("readout", (read,), 0)] if read else []
     for number in layers:
         edits += [Zero(f"layers.{number}", (...,), 1), Zero(f"layers.{number}", (...,), element=1)]
     return Part("irrep", "scalars beside the multivectors", edits)

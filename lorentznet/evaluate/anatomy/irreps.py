@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -52,6 +53,22 @@ def product_name(left: str, path: CGPath) -> str:
     return f"{left} x {symbol(path.j)} -> {symbol(path.out)}{' (pseudo)' if path.parity < 0 else ''}"
 
 
+def numbered(names: Sequence[str]) -> list[str]:
+    """The names, those that occur before with a number: products of pairs (k,n)+(n,k) may hold an irrep several times.
+
+    Examples
+    --------
+    >>> numbered(["v x f -> v", "t x t -> t", "v x f -> v"])
+    ['v x f -> v', 't x t -> t', 'v x f -> v (2)']
+    """
+    counts: Counter[str] = Counter()
+    result = []
+    for name in names:
+        counts[name] += 1
+        result.append(name if counts[name] == 1 else f"{name} ({counts[name]})")
+    return result
+
+
 def cg_parts(network: CGNetwork) -> list[Part]:
     """Paths of each layer, irreps, invariants; see the module."""
     paths = [part for number, layer in enumerate(network.layers) for part in _layer_paths(layer, number)]
@@ -88,11 +105,12 @@ def _layer_paths(layer: nn.Module, number: int) -> list[Part]:
 def _paths(found: Sequence[tuple[str, Edit | None]], module: str, mixing: IrrepMixing, number: int) -> list[Part]:
     """Named inputs of a mixing as parts; without an edit of its own an input is taken out where it enters."""
     outputs = {given: out for out, sources in enumerate(mixing.sources) for given in sources}
+    names = numbered([name for name, _ in found])
     return [
         Part(
             "path", f"layer {number + 1}: {name}", [edit or Zero(module, [term], 0)], number + 1, (module, (term, outputs[term]))
         )
-        for term, (name, edit) in enumerate(found)
+        for term, (name, (_, edit)) in enumerate(zip(names, found, strict=True))
         if term in outputs
     ]
 
@@ -115,6 +133,10 @@ def _irrep(network: CGNetwork, irrep: AnyIrrep) -> Part:
         names = ("narrow", "message", "second", "combine", "square", "widen")
         inside = _outputs(((f"{at}.{name}", getattr(layer, name)) for name in names), irrep)
         edits += [Zero(at, own, 0), *inside, Zero(at, own)]
+    if network.layers_read > len(network.layers):  # the read-out sees the first features, which no layer gives
+        before, itself = network.irreps.terms[: own[0]], network.irreps.terms[own[0]]
+        first, size = count_irrep_invariants(Irreps(before)), count_irrep_invariants(Irreps([itself]))
+        edits.append(Zero("readout", (slice(first, first + size),), 0))
     return Part("irrep", NAMES.get(irrep, str(irrep)), edits)
 
 
@@ -183,4 +205,4 @@ def _with_pairs(args: tuple[Any, ...], output: Any, new: Tensor) -> tuple[Any, .
     return *args[:2], new[0], *args[3:]
 
 
-__all__ = ["NAMES", "SYMBOLS", "cg_parts", "lgn_parts", "product_name", "symbol"]
+__all__ = ["NAMES", "SYMBOLS", "cg_parts", "lgn_parts", "numbered", "product_name", "symbol"]
