@@ -219,6 +219,8 @@ class TestTraining:
         refused([*line, "--optimizer.rl", "1e-3"], "'rl'", "did you mean 'lr'?")
         refused([*line, "--optimizer.lr", "-1"], "optimizer.lr", "-1")
         refused([*line, "--tagger.options.layres", "4"], "'layres'", "did you mean 'layers'?")
+        refused([*line, "--card", tmp_path / "no.yaml"], "no.yaml")
+        refused([*line, "--distillation.teachers", "cg-tiny,cg-small"], "a list of settings is written '[cg-tiny, cg-small]'")
 
     def test_unknown_tagger(self, refused, reading, toys, tmp_path):
         line = reading(toys.write(tmp_path / "jets.root"))["train"]

@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 
+import lorentznet as ln
 from lorentznet import taggers
 from lorentznet.cli import main
 from lorentznet.train import save
+from lorentznet.train.training_range import measure
 
 SMALL = {"irreps": "3x(0,0)+2x(1,1)", "layers": 1, "products": 2, "width": 4, "bells": (2, 2, 2), "hidden": 4, "heads": 1}
 
@@ -42,6 +45,26 @@ def test_files_and_table(checkpoint, jets, tmp_path, capsys):
     assert numbers["command"].startswith("lorentznet explain ")
     assert sum(numbers["jets"].values()) == 12
     assert all({"kind", "name", "loss", "auc"} <= set(part) for part in numbers["removed"])
+
+
+def test_jets_that_the_tagger_does_not_know_are_told(checkpoint, toys, tmp_path, capsys):
+    branches = toys.branches(40)
+    rows = np.arange(40) % 4 == 3
+    branches |= {"label_Hbb": rows} | {name: branches[name] & ~rows for name in ("label_QCD", "label_Tbqq")}
+    path = toys.write(
+        tmp_path / "jets.root", branches, toys.card(classes={name: f"label_{name}" for name in ("QCD", "Hbb", "Tbqq")})
+    )
+    tagger = ln.load(checkpoint())
+    far = ln.testing.toy_jets(20, particles=5)
+    tagger.training_range = measure(100 * far.p4.numpy(), far.counts.numpy())
+    save(tmp_path / "cg.ckpt", tagger)
+    for command in ("explain", "invariance"):
+        few = ["--jets", "12", "--out", str(tmp_path / command)]
+        some = ["--parts", "--transformations", "boost", "--gammas", "2"] if command == "invariance" else []
+        assert main([command, str(tmp_path / "cg.ckpt"), str(path), *few, *some]) == 0
+        said = capsys.readouterr().err
+        assert "warning: cg was trained on" in said
+        assert ("warning: jets of other classes than qcd, top are left out: Hbb" in said) == (command == "explain")
 
 
 def test_what_cannot_be_explained(checkpoint, jets, toys, refused, tmp_path):

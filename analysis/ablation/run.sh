@@ -5,7 +5,7 @@
 # irreps: of a Clebsch-Gordan tagger (irreps.yaml); grades: of a Clifford tagger (grades.yaml)
 # FILE: the first 100,000 rows or more of the training file of the top-tagging reference set, as ROOT or HDF5
 set -euo pipefail
-if [ $# -lt 3 ]; then
+if [ $# -lt 3 ] || { [ "$1" != irreps ] && [ "$1" != grades ]; }; then
   echo "usage: analysis/ablation/run.sh irreps|grades FILE OUT [--only PATTERN ...]" >&2
   exit 2
 fi

@@ -114,8 +114,8 @@ def run(args: argparse.Namespace, console: Console) -> None:
             )
         _evaluate_regressions(regressions, args, console)
         return
-    found = _with_own_names(_read(words, args))
-    together = _ensembles(found, args)
+    found = _with_own_names(_read(words, args, console))
+    together = _ensembles(found, args, console)
     tables = [table for _, table in found] + [ensemble.table for ensemble in together.values()]
     names = [table.name for table in tables]
     if args.baseline and args.baseline not in names:
@@ -126,7 +126,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
         args.signal_efficiency,
         args.background_efficiency,
         observers=args.observers,
-        calibrate=_calibrations(tables, args),
+        calibrate=_calibrations(tables, args, console),
         baseline=args.baseline,
         method=args.intervals,
     )
@@ -140,14 +140,21 @@ def run(args: argparse.Namespace, console: Console) -> None:
     console.result(evaluation.table())
 
 
-def _read(words: Iterable[str], args: argparse.Namespace) -> list[tuple[str, ScoreTable]]:
-    """All taggers in the files, each with its file."""
+def _read(words: Iterable[str], args: argparse.Namespace, console: Console) -> list[tuple[str, ScoreTable]]:
+    """All taggers in the files, each with its file; jets without a label are left out, unless none has one."""
     from lorentznet.evaluate.foreign import read_scores
 
-    return [(word, table) for word in words for table in read_scores(word, args.label, args.columns, args.kind, args.classes)]
+    found = []
+    for word in words:
+        for table in read_scores(word, args.label, args.columns, args.kind, args.classes):
+            known = table.labelled()
+            if 0 < len(known) < len(table):
+                console.say(f"{word}: {len(table) - len(known):,} of {len(table):,} jets have no label and are left out")
+            found.append((word, known if len(known) else table))
+    return found
 
 
-def _ensembles(found: list[tuple[str, ScoreTable]], args: argparse.Namespace) -> dict[str, Ensemble]:
+def _ensembles(found: list[tuple[str, ScoreTable]], args: argparse.Namespace, console: Console) -> dict[str, Ensemble]:
     """The ensembles asked for: of files, or of the taggers that were read already."""
     from lorentznet.evaluate.ensembles import ensemble
 
@@ -160,7 +167,9 @@ def _ensembles(found: list[tuple[str, ScoreTable]], args: argparse.Namespace) ->
             raise ConfigError(f"--ensemble {name}: is given twice; name the ensembles differently")
         paths = [path for path in _expanded([pattern]) if Path(path).exists()]
         members = (
-            _with_own_names(_read(paths, args)) if paths else [(w, t) for w, t in found if fnmatch.fnmatchcase(t.name, pattern)]
+            _with_own_names(_read(paths, args, console))
+            if paths
+            else [(w, t) for w, t in found if fnmatch.fnmatchcase(t.name, pattern)]
         )
         if not members:
             known = [table.name for _, table in found]
@@ -173,13 +182,13 @@ def _ensembles(found: list[tuple[str, ScoreTable]], args: argparse.Namespace) ->
     return together
 
 
-def _calibrations(tables: list[ScoreTable], args: argparse.Namespace) -> dict[str, ScoreTable]:
+def _calibrations(tables: list[ScoreTable], args: argparse.Namespace, console: Console) -> dict[str, ScoreTable]:
     """Tagger -> its scores of the jets that temperatures are fitted to."""
     import numpy as np
 
     known = {table.name: table for table in tables}
     chosen: dict[str, ScoreTable] = {}
-    for word, table in _with_own_names(_read(_expanded(args.calibrate), args)):
+    for word, table in _with_own_names(_read(_expanded(args.calibrate), args, console)):
         if table.name not in known:
             raise ConfigError(
                 f"--calibrate {word}: holds scores of '{table.name}', which is not evaluated; {nearest(table.name, known)}"

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lorentznet.console import Console
 from lorentznet.errors import ConfigError
 from lorentznet.files import output_path
+
+if TYPE_CHECKING:
+    from lorentznet.data.table import JetTable
+    from lorentznet.taggers.base import Tagger
 
 HELP = "show which paths, irreps and invariants a trained tagger uses"
 EXAMPLE = "lorentznet explain runs/cg/best.ckpt jets.root#test --out explanation"
@@ -53,8 +59,11 @@ def run(args: argparse.Namespace, console: Console) -> None:
     tagger = load(checkpoint)
     parts = explain.n_parts(tagger)  # refuses what has none before jets are read
     device = select_device(args.device)
-    table = explain.choose(tagger, invariance.draw(args.files, SPARE * args.jets, args.card), args.jets, args.seed)
+    drawn = invariance.draw(args.files, SPARE * args.jets, args.card)
+    table = explain.choose(tagger, drawn, args.jets, args.seed)
     files.make_folder(args.out)  # before the work, which takes its time
+    for remark in _remarks(args.name or name_of(args.checkpoint), tagger, drawn, table):
+        console.say(remark)
     name, about = args.name or name_of(args.checkpoint), {"checkpoint": str(args.checkpoint), "files": args.files}
     with console.progress(f"taking {name} apart", parts) as advance:
         explanation = explain.explain(
@@ -67,3 +76,14 @@ def run(args: argparse.Namespace, console: Console) -> None:
     console.say(
         "\n" + "\n".join(f"wrote {args.out / name}" for name in ("explain.json", "explain.csv", "explain.png", "explain.pdf"))
     )
+
+
+def _remarks(name: str, tagger: Tagger, drawn: JetTable, chosen: JetTable) -> Iterator[str]:
+    """What a reader should know of the jets."""
+    from lorentznet.taggers.classes import labels_for
+    from lorentznet.train.training_range import extrapolation
+
+    if remark := extrapolation(name, tagger, chosen):
+        yield remark
+    if others := labels_for(tagger, drawn)[1]:
+        yield f"warning: jets of other classes than {', '.join(chosen.classes)} are left out: {', '.join(others)}"

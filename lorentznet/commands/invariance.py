@@ -73,6 +73,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
     from lorentznet.train import pretrained
     from lorentznet.train.checkpoint import load
     from lorentznet.train.devices import select_device
+    from lorentznet.train.training_range import extrapolation
 
     given = [*args.checkpoints, *args.files]  # where the first kind ends shows in the words, not in their number
     checkpoints = [word for word in given if is_checkpoint(word)]
@@ -97,6 +98,9 @@ def run(args: argparse.Namespace, console: Console) -> None:
     device = select_device(args.device)
     table = invariance.draw(jets, args.jets, args.card)
     files.make_folder(args.out)  # before the scan, which takes its time
+    for name, tagger in taggers.items():
+        if remark := extrapolation(name, tagger, table):
+            console.say(remark)
     asked = {
         key: tuple(getattr(args, key))
         for key in ("dtypes", "gammas", "transformations", "parts")

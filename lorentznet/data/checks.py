@@ -185,7 +185,7 @@ def why_not_jets(found: Description) -> str:
     if "FatJet_pt" in names and "PFCands_pt" in names:
         return f"{found.container} is CMS PFNano: its candidates stand in index tables, which are {flat}"
     if "FatJet_pt" in names:
-        return f"{found.container} is CMS NanoAOD: it has jets but no constituents; use PFNano or btvNano"
+        return f"{found.container} is CMS NanoAOD: it has jets but no constituents; make a file with one row per jet of PFNano or btvNano"
     if {"Jet", "Particle"} <= names:
         return f"{found.container} is Delphes output: its constituents are references, which are {flat}"
     particles = found.names("particle")

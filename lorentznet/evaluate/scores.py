@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,12 @@ class ScoreTable:
             observers={name: column for name, column in columns.items() if name not in own},
             provenance=dict(meta.get("provenance", {})),
         )
+
+    def labelled(self) -> ScoreTable:
+        """The jets whose class is known."""
+        known = self.labels >= 0
+        columns = {name: getattr(self, name)[known] for name in ("ids", "labels", "weights", "logits")}
+        return replace(self, **columns, observers={name: column[known] for name, column in self.observers.items()})
 
     def _repr_html_(self) -> str:
         return f"<b>{self.name}</b>: {len(self)} jets, classes {', '.join(self.classes)}, observers {', '.join(self.observers) or 'none'}"

@@ -113,6 +113,8 @@ def locate(path: str | Path) -> Path:
         here = [other.name for other in path.parent.glob("*.ckpt")] if path.parent.is_dir() else []
         if path.parts == (path.name,) and path.suffix not in (".ckpt", weights_file.SUFFIX):
             options = nearest(path.name, [*here, *pretrained.names()])
+            if "," in path.name:
+                options = f"a list of settings is written '[{path.name.replace(',', ', ')}]'"
             raise CheckpointError(f"{path}: no such file, and no pretrained weights have this name; {options}")
         raise CheckpointError(f"{path}: no such file" + (f"; {nearest(path.name, here)}" if here else ""))
     return path

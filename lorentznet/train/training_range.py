@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from lorentznet.data.table import JetTable
+    from lorentznet.taggers.base import Tagger
 
 Floats = NDArray[np.float64]
 
@@ -153,8 +154,15 @@ class RangeCheck:
         if 300 < ratio < 3000:
             return " (are the momenta in MeV? the card's 'units' say so)"
         if 300 < 1 / max(ratio, 1e-300) < 3000:
-            return " (are the momenta in TeV? a table is in GeV)"
+            return " (are the momenta in TeV? or in GeV, and the card says MeV?)"
         return ""
+
+
+def extrapolation(name: str, tagger: Tagger, table: JetTable) -> str:
+    """A warning if many jets lie outside the range of a tagger's training; else empty."""
+    check = RangeCheck(tagger.training_range)
+    check.look(table)
+    return f"warning: {name} was {sentence}" if (sentence := check.sentence()) else ""
 
 
 def _percent(share: float) -> str:

@@ -130,6 +130,11 @@ def test_classes_in_another_order_and_further_ones(tagger, toys, tmp_path, capsy
     assert main(["predict", str(tmp_path / "best.ckpt"), str(path), "--out", str(tmp_path / "scores.root")]) == 0
     said = "warning: 5 of 40 jets are of other classes (Hbb 5) than the tagger's, qcd, top: they have scores, and no label"
     assert said in capsys.readouterr().err
+    # which are left out, and said to be, when the others are evaluated
+    assert main(["evaluate", str(tmp_path / "scores.root"), "--out", str(tmp_path / "evaluation")]) == 0
+    assert "scores.root: 5 of 40 jets have no label and are left out" in capsys.readouterr().err
+    numbers = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
+    assert numbers["dataset"]["jets"] == 35
 
 
 def test_a_tagger_without_names_is_checked_by_number(toy, jet_file):
