@@ -1,11 +1,13 @@
 """What trained weights rely on: order of the irreps, their real bases, the product paths."""
 
+import math
+
 import pytest
 import torch
 
-from lorentznet.group.clebsch_gordan import self_product_paths, vector_product_paths
+from lorentznet.group.clebsch_gordan import product_paths, self_product_paths, vector_product_paths
 from lorentznet.group.convention import BASIS, convention
-from lorentznet.group.irreps import real_irreps
+from lorentznet.group.irreps import Irrep, real_irreps
 
 
 def contracted(paths):
@@ -59,3 +61,19 @@ def test_weights_of_today_mean_the_same_tomorrow():
     assert BASIS == 1
     assert contracted(self_product_paths(real_irreps(3))) == pytest.approx(SELF, abs=1e-12)
     assert contracted(vector_product_paths(real_irreps(3))) == pytest.approx(VECTOR, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("paths", "number", "sum_of_all"),
+    [
+        (self_product_paths(real_irreps(4)), 54, -0.8038098389266374),
+        (vector_product_paths(real_irreps(4)), 14, 1.2122140294980468),
+        (product_paths((Irrep(2, 2),), real_irreps(3), real_irreps(3)), 8, -2.68986034063549),
+    ],
+    ids=["products of maxdim 4", "with a vector, maxdim 4", "second order"],
+)
+def test_so_do_those_of_larger_networks(paths, number, sum_of_all):
+    """Each path with a factor of its own, so that the sum notices when two change places."""
+    values = contracted(paths)
+    assert len(values) == number
+    assert sum(math.cos(place) * value for place, value in enumerate(values)) == pytest.approx(sum_of_all, abs=1e-11)

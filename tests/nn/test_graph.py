@@ -222,8 +222,8 @@ def test_so_it_is_with_the_published_design():
 def compare_graphs(name, preset, settings):
     batch = toy_jets(6, seed=1, particles=9)
     results: list[list[torch.Tensor]] = []
-    for graph in ("all", "knn-product"):
-        tagger = taggers.create(name, preset, seed=1, graph=graph, neighbours=1000, **settings).double()
+    for graph in ({"graph": "all"}, {"graph": "knn-product", "neighbours": 1000}):
+        tagger = taggers.create(name, preset, seed=1, **graph, **settings).double()
         logits = tagger(batch)
         gradients = torch.autograd.grad(logits.square().sum(), list(tagger.parameters()))
         results.append([logits, *gradients])
@@ -237,6 +237,9 @@ def compare_graphs(name, preset, settings):
     [
         ({"graph": "knn-dr"}, "knn-deltar"),
         ({"neighbours": 0}, "neighbours must be at least 1, got 0"),
+        ({"neighbours": 3}, "neighbours: 3 has no use with graph all; set graph, or leave neighbours out"),
+        ({"edge_channels": 3}, "edge_channels: 3 has no use with edges radial"),
+        ({"maxdim": 0}, "maxdim must be at least 1, got 0"),
         ({"edges": "linear"}, "radial"),
         ({"design": "lgn", "width": 7}, "width: design lgn has no use for it, got 7; leave it out"),
         ({"design": "lgn", "order": 2}, "order: design lgn has no use for it, got 2"),
@@ -253,7 +256,8 @@ def test_settings_that_cannot_be_are_refused_in_one_line(settings, words):
 @pytest.mark.parametrize("kind", KINDS)
 def test_neighbours_say_something(kind):
     batch = toy_jets(6, seed=1)
-    few, all_pairs = (taggers.create("cg", "tiny", seed=1, graph=graph, neighbours=3).double()(batch) for graph in (kind, "all"))
+    graphs = ({"graph": kind, "neighbours": 3}, {"graph": "all"})
+    few, all_pairs = (taggers.create("cg", "tiny", seed=1, **graph).double()(batch) for graph in graphs)
     assert (few - all_pairs).abs().max() > 1e-3
 
 

@@ -8,6 +8,7 @@ from lorentznet.group import Irreps
 from lorentznet.group.clebsch_gordan import clebsch_gordan, product_paths
 from lorentznet.group.irreps import Irrep, real_irreps
 from lorentznet.nn.second_order import SecondOrderMessage
+from lorentznet.testing import toy_jets
 
 F64 = torch.float64
 VECTOR, TENSOR = Irrep(1, 1), Irrep(2, 2)
@@ -69,4 +70,11 @@ def test_a_layer_that_has_no_paths_gives_none():
 def test_the_tagger_reads_them():
     first, second = (taggers.create("cg", "tiny", order=order, seed=1) for order in (1, 2))
     assert second.n_parameters > first.n_parameters
-    assert all(layer.second is not None for layer in second.network.layers)
+    jets = toy_jets(4, seed=2)
+    before = second(jets).detach()
+    with torch.no_grad():
+        for layer in second.network.layers:
+            channels = layer.second.irreps_in.multiplicities[0]
+            assert layer.radial.weight.shape[0] == 3 * channels
+            layer.radial.weight[2 * channels :] = 0  # those of second order
+    assert (second(jets).detach() - before).abs().max() > 1e-4
