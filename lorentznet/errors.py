@@ -43,12 +43,12 @@ def nearest(name: object, options: Iterable[object]) -> str:
     >>> nearest("part_pz2", ["part_px", "part_pz"])
     "did you mean 'part_pz'? (available: part_px, part_pz)"
     >>> nearest("x", [])
-    '(nothing is available)'
+    'nothing is available'
     """
     listed = sorted({str(option) for option in options})
     if not listed:
-        return "(nothing is available)"
+        return "nothing is available"
     shown = ", ".join(listed[:20]) + (f" and {len(listed) - 20} more" if len(listed) > 20 else "")
     folded = {option.casefold(): option for option in listed}
     close = difflib.get_close_matches(str(name).casefold(), list(folded), n=1, cutoff=0.5)
-    return f"did you mean '{folded[close[0]]}'? (available: {shown})" if close else f"(available: {shown})"
+    return f"did you mean '{folded[close[0]]}'? (available: {shown})" if close else f"available: {shown}"

@@ -167,7 +167,7 @@ def _value(node: ast.expr, look_up: Callable[[str], Any], expression: str) -> An
             return FUNCTIONS[function](inner(argument))
         case ast.Call(func=ast.Name(id=function)):
             raise ConfigError(
-                f"selection '{expression}': '{ast.unparse(node)}' is not allowed; functions {nearest(function, FUNCTIONS)}"
+                f"selection '{expression}': '{ast.unparse(node)}' is not allowed; of functions {nearest(function, FUNCTIONS)}"
             )
     raise ConfigError(
         f"selection '{expression}': '{ast.unparse(node)}' is not allowed; use names, numbers, comparisons, + - * / **, & | ~, "

@@ -141,7 +141,7 @@ def _read_root(path: Path, tree: str | None) -> dict[str, NDArray[Any]]:
             tree = trees[0] if len(trees) == 1 else TREE if TREE in trees else None
         if tree is None or tree not in trees:
             found = f"has {len(trees)} trees" if tree is None else f"has no tree '{tree}'"
-            raise DataError(f"{path}: {found}; name one as {path}:TREE {nearest(tree or '', trees)}")
+            raise DataError(f"{path}: {found}; name one as {path}:TREE; {nearest(tree or '', trees)}")
         kinds = file[tree].typenames()  # of a TTree and of an RNTuple alike
         flat = [name for name, kind in kinds.items() if FLAT.fullmatch(kind)]
         arrays = file[tree].arrays(flat, library="ak")
