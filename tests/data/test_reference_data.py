@@ -50,7 +50,7 @@ def test_many_classes():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("cms_nanoaod_ttbar_200events.root", "no constituents; use PFNano or btvNano"),
+        ("cms_nanoaod_ttbar_200events.root", "no constituents; make a file with one row per jet of PFNano or btvNano"),
         ("cms_pfnano_10events.root", "PFNano"),
         ("delphes_10events.root", "Delphes"),
         ("jetclass2_100jets.parquet", "no jet file that is known"),
