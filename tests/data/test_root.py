@@ -236,7 +236,9 @@ def test_file_without_tree(tmp_path):
 def test_nanoaod_has_no_constituents(tmp_path):
     pt = ak.values_astype(ak.Array([[300.0, 200.0], []]), np.float32)
     path = write_ttree(tmp_path / "nano.root", {"FatJet": ak.zip({"pt": pt, "eta": pt})}, name="Events")
-    with pytest.raises(DataError, match="NanoAOD: it has jets but no constituents; make a file with one row per jet of PFNano or btvNano"):
+    with pytest.raises(
+        DataError, match="NanoAOD: it has jets but no constituents; make a file with one row per jet of PFNano or btvNano"
+    ):
         data.read(path)
 
 
