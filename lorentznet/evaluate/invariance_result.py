@@ -81,7 +81,7 @@ class TaggerInvariance:
         """The inverse of :meth:`to_dict`."""
         modes = {dtype: values[dtype] for dtype in ("float32", "float64", "bfloat16", "autocast") if dtype in values}
         return cls(
-            **{key: values[key] for key in _ABOUT if key in values},  # the quantity is told since there are masses
+            **{key: values[key] for key in _ABOUT if key in values},  # files of before do not name the quantity
             curves={mode: _curves(curves) for mode, curves in _flat(modes)},
             floor=_curves(values["floor"]),
             unmoved={mode: Separation.from_dict(numbers) for mode, numbers in _flat(values.get("unmoved", {}))},
