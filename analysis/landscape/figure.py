@@ -46,7 +46,7 @@ def draw(numbers: Mapping[str, Any], quoted: Mapping[str, Any], quantity: str, l
         if number:
             panel.sharex(panels[0])
             panel.sharey(panels[0])
-        _entries(panel, found, {name: looks[like[name]] for name in found}, quantity, like)
+        _entries(panel, found, looks, quantity, like)
         _published(panel, quoted, quantity, named=number == 0)
         panel.set(xscale="log", xlabel="number of training jets", ylabel=label, yscale=scale)
         note(panel, f"{sum(numbers['test_jets'].values()):,} test jets; open: {quoted['note']}", kind)
@@ -83,8 +83,8 @@ def _entries(panel: Any, lines: Lines, looks: Mapping[str, tuple[str, str]], qua
             [shift * item["size"] for item in points],
             [value["value"] for value in values],
             yerr=np.array([_errors(value) for value in values]).reshape(-1, 2).T,
-            color=looks[name][0],
-            marker=looks[name][1],
+            color=looks[like[name]][0],
+            marker=looks[like[name]][1],
             linestyle=LINES[version % len(LINES)],
             markersize=4.5,
             linewidth=1.2,

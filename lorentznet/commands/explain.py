@@ -62,9 +62,9 @@ def run(args: argparse.Namespace, console: Console) -> None:
     drawn = invariance.draw(args.files, SPARE * args.jets, args.card)
     table = explain.choose(tagger, drawn, args.jets, args.seed)
     files.make_folder(args.out)  # before the work, which takes its time
-    for remark in _remarks(args.name or name_of(args.checkpoint), tagger, drawn, table):
-        console.say(remark)
     name, about = args.name or name_of(args.checkpoint), {"checkpoint": str(args.checkpoint), "files": args.files}
+    for remark in _remarks(name, tagger, drawn, table):
+        console.say(remark)
     with console.progress(f"taking {name} apart", parts) as advance:
         explanation = explain.explain(
             tagger, table, args.jets, args.seed, device, advance, name, {**about, "command": args.command_line}

@@ -118,7 +118,7 @@ def scan(
     ConfigError
         For an unknown transformation or dtype, or a gamma below 1; if the outputs of a tagger are no four-vectors.
     """
-    check_asked("covariance", gammas, transformations, TRANSFORMATIONS, dtypes, DTYPES)
+    check_asked("covariance", gammas, {"transformation": (transformations, TRANSFORMATIONS), "dtype": (dtypes, DTYPES)})
     batch = evenly_spaced(jets_in, jets)
     result = CovarianceResult({}, {"jets": batch.n_jets, "seed": seed, "device": str(device)})
     for name, tagger in taggers.items():

@@ -18,7 +18,7 @@ well the transformed ones are told apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,11 +111,13 @@ def scan(
     DataError
         If the logit does not differ between the jets, so that there is no unit to measure in.
     """
-    check_asked("invariance", gammas, transformations, EVERYTHING, dtypes, PRECISIONS)
-    for given, known, what in ((conditionings, CONDITIONINGS, "conditioning"), (parts, PARTS, "part")):
-        for word in given:
-            if word not in known:
-                raise ConfigError(f"invariance: unknown {what} '{word}'; {nearest(word, known)}")
+    known = {
+        "transformation": (transformations, EVERYTHING),
+        "dtype": (dtypes, PRECISIONS),
+        "conditioning": (conditionings, CONDITIONINGS),
+        "part": (parts, PARTS),
+    }
+    check_asked("invariance", gammas, known)
     name = name or tagger.name
     if tagger.output_law is not None:
         raise ConfigError(f"tagger '{name}': its outputs are momenta, which change with the frame; scan their covariance instead")
@@ -173,19 +175,19 @@ def scan(
     return InvarianceResult({name: result})
 
 
-def check_asked(
-    scan: str,
-    gammas: Sequence[float],
-    transformations: Sequence[str],
-    known_transformations: Iterable[str],
-    dtypes: Sequence[str],
-    known_dtypes: Iterable[str],
-) -> None:
-    """Refuse gammas below 1 and names that a scan, called ``scan`` in the message, does not know; by :class:`ConfigError`."""
-    for given, known, what in (
-        (transformations, list(known_transformations), "transformation"),
-        (dtypes, list(known_dtypes), "dtype"),
-    ):
+def check_asked(scan: str, gammas: Sequence[float], asked: Mapping[str, tuple[Sequence[str], Collection[str]]]) -> None:
+    """Refuse what a scan, called ``scan`` in the message, cannot do, by :class:`ConfigError`.
+
+    Parameters
+    ----------
+    scan
+        Name of the scan.
+    gammas
+        Boost factors; at least 1.
+    asked
+        Kind -> names that are asked for, and those that are known.
+    """
+    for what, (given, known) in asked.items():
         for word in given:
             if word not in known:
                 raise ConfigError(f"{scan}: unknown {what} '{word}'; {nearest(word, known)}")

@@ -154,9 +154,9 @@ class InvarianceResult:
     def caption(self) -> str:
         """What the numbers are."""
         made = sorted({f"{scanned.jets} jets, seed {scanned.seed}, {scanned.device}" for scanned in self.taggers.values()})
-        changed = list(dict.fromkeys(scanned.quantity for scanned in self.taggers.values()))
+        changed = invariance_words.listed_quantities(scanned.quantity for scanned in self.taggers.values())
         flips = ", and how many decisions flip" if "logit" in changed else ""
-        what = f"rms change of the {' or '.join(changed)} under random transforms, in its standard deviations{flips}"
+        what = f"rms change of the {changed} under random transforms, in its standard deviations{flips}"
         return f"{what} ({'; '.join(made)})"
 
     def _repr_html_(self) -> str:

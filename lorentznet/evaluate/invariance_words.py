@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -87,6 +87,11 @@ def short_name(dtype: str, conditioning: str) -> str:
     """
     frame = {"frame": "rest frame", "lab": "lab frame"}[conditioning]
     return f"{'bfloat16 autocast' if dtype == 'autocast' else dtype}, {frame}"
+
+
+def listed_quantities(quantities: Iterable[str]) -> str:
+    """What changes in some scans, each once: ``logit``, ``mass``, or ``logit or mass``."""
+    return " or ".join(dict.fromkeys(quantities)) or "logit"
 
 
 def number(value: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from lorentznet.evaluate.invariance_tables import curves, points
-from lorentznet.evaluate.invariance_words import sorted_modes
+from lorentznet.evaluate.invariance_words import listed_quantities, sorted_modes
 from lorentznet.reports import style
 
 MODES = {
@@ -161,8 +161,8 @@ def draw_emissions(taggers: Mapping[str, Mapping[str, Any]], kind: str = "soft",
 
 
 def quantities(taggers: Iterable[Mapping[str, Any]]) -> str:
-    """What changes: ``logit``, ``mass``, or ``logit or mass``."""
-    return " or ".join(dict.fromkeys(numbers.get("quantity", "logit") for numbers in taggers)) or "logit"
+    """What changes in some taggers of ``invariance.json``; those of before name no quantity and are of logits."""
+    return listed_quantities(numbers.get("quantity", "logit") for numbers in taggers)
 
 
 def _change_of(taggers: Iterable[Mapping[str, Any]]) -> str:

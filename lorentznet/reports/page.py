@@ -132,7 +132,7 @@ def _write_numbers(study: Study, folder: Path) -> None:
         invariance_tables.write_csv(folder, study.invariance)
     taken: set[str] = set()
     for name, explanation in study.explanations.items():
-        explanation.write(folder, f"explain_{file_name(name, taken)}")
+        explanation.write(folder, file_name(f"explain_{name}", taken))
     for name, run in study.runs.items():
         if run.history:
             write_columns(folder / f"training_{file_name(name, taken)}.csv", run.history)

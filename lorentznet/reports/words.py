@@ -8,7 +8,7 @@ from typing import Any
 
 from lorentznet.evaluate.intervals import Estimate
 from lorentznet.evaluate.invariance_tables import points
-from lorentznet.evaluate.invariance_words import mode_name, number
+from lorentznet.evaluate.invariance_words import listed_quantities, mode_name, number
 from lorentznet.evaluate.ties import Ties
 from lorentznet.reports.folders import Study
 
@@ -31,15 +31,15 @@ def summary(study: Study) -> str:
         resolved = [_resolution(name, numbers) for name, numbers in study.regression.regressions.items()]
         sentences.append(f"Resolution against the plain jet: {'; '.join(resolved)}.")
     for mode in (("float32", "frame"), ("float64", "frame"), ("float32", "lab"), ("float64", "lab")):
-        ends, changed = {}, {}
+        ends, changed = {}, []
         for name, numbers in study.invariance.items():
             gammas, rms = points(numbers.get(mode[0], {}).get(mode[1], {}).get("boost", {}))
             if gammas:
                 ends[f"{number(rms[-1])} ({name})"] = gammas[-1]
-                changed[numbers.get("quantity", "logit")] = None
+                changed.append(numbers.get("quantity", "logit"))
         if ends and len(sentences) < 3:
             sentences.append(
-                f"Seen from frames boosted by γ = {max(ends.values()):g}, the {' or '.join(changed)} changes by {listed(ends)} "
+                f"Seen from frames boosted by γ = {max(ends.values()):g}, the {listed_quantities(changed)} changes by {listed(ends)} "
                 f"of its standard deviation: {mode_name(*mode)}."
             )
     if not sentences and study.explanations:

@@ -106,8 +106,7 @@ class EquivariantConfig:
         if self.layers_read > self.layers + 1:
             raise ConfigError(f"layers_read: {self.layers_read} of {self.layers} layers; at most {self.layers + 1}")
         for name, of, value in (("neighbours", "graph", "all"), ("edge_channels", "edges", "radial")):
-            default = next(found.default for found in fields(self) if found.name == name)
-            if getattr(self, of) == value and getattr(self, name) != default:
+            if getattr(self, of) == value and getattr(self, name) != getattr(type(self), name):
                 raise ConfigError(f"{name}: {getattr(self, name)} has no use with {of} {value}; set {of}, or leave {name} out")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout must be at least 0 and below 1, got {self.dropout}")

@@ -157,6 +157,7 @@ def test_explanations_are_shown(study, explanation, tmp_path):
     assert "cg loses most without this: vectors v." in alone.text
     both = write_report([study, tmp_path / "explanation"], tmp_path / "both").parent
     assert "What the taggers use" in Page((both / "index.html").read_text(encoding="utf-8")).text
+    assert (both / "training_cg.csv").exists()
     again = write_report([both], tmp_path / "again").parent
     for name in ("explain_cg.json", "explain_cg.csv", "explain_cg.png"):
         assert (again / name).read_bytes() == (both / name).read_bytes()
