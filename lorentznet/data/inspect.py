@@ -155,8 +155,6 @@ def inspect_file(
             card={"name": jets.card.name, "origin": jets.origin, "units": jets.card.units, "digest": jets.card.digest},
             splits=jets.card.splits,
         )
-        if isinstance(source.rows, slice) and (source.rows.stop or 0) > jets.found.n_jets:
-            result.warnings.append(f"rows end at {source.rows.stop:,}, the file has {jets.found.n_jets:,} jets")
         try:
             jets.check_selection()
         except ConfigError as error:

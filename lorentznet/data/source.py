@@ -1,6 +1,6 @@
 """Words that name jets: ``PATH[:TREE][#ROWS]``, the one syntax wherever a jet file is given.
 
-``jets.root``, ``jets.root:tree``, ``jets.root#0:12000`` (rows, as in a Python slice), ``jets.root#test`` (a split of the
+``jets.root``, ``jets.root:tree``, ``jets.root#0:12000`` (rows from 0 to 11,999), ``jets.root#test`` (a split of the
 card), ``root://server//path/jets.root``, ``sample`` (the jets that ship with the package); where several files may be given,
 ``PATH`` may be a pattern such as ``data/*.root``.
 """
@@ -64,7 +64,7 @@ class JetSource:
         Raises
         ------
         DataError
-            If the card has no such split, the split reaches past the end of the file, or no row is left.
+            If the card has no such split, rows or the split end past the end of the file, or no row is left.
         """
         if self.rows is None:
             return 0, n_jets
@@ -79,6 +79,9 @@ class JetSource:
         start, stop, _ = self.rows.indices(n_jets)
         if start >= stop:
             raise DataError(f"{self}: no jet is in these rows; the file has {n_jets} jets")
+        if self.rows.stop is not None and self.rows.stop > n_jets:
+            what = f"these rows end at {self.rows.stop}, but the file has {n_jets} jets"
+            raise DataError(f"{self}: {what}; write #{start}: for all jets from {start} on")
         return start, stop
 
 

@@ -57,7 +57,7 @@ def test_nothing_suspicious_in_other_rows(tmp_path, jets):
     assert "the jets stand class after class" in warnings_of(path)
     assert "no jet of class 'top' is present" in warnings_of(f"{path}#0:30")
     assert "  rows       0:30" in inspect_file(f"{path}#0:30").lines()
-    assert "rows end at 999, the file has 60 jets" in inspect_file(f"{path}#10:999").warnings
+    assert "these rows end at 999, but the file has 60 jets" in inspect_file(f"{path}#10:999").problems[0]
 
 
 @pytest.mark.parametrize(
