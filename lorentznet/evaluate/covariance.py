@@ -12,6 +12,8 @@ The *floor* is what no network can avoid: the rounded momenta are taken back in 
 what it finds is transformed, rounded and taken back as well,
 
 .. math:: d_j^0 = \frac{\|\Lambda_j^{-1}\,\mathrm{fl}(\Lambda_j\, f(\Lambda_j^{-1}\,\mathrm{fl}(\Lambda_j p_j))) - f(p_j)\|}{\|f(p_j)\|}.
+
+What must not matter and is no Lorentz transform (order of the particles, padding, other jets of the batch) is measured in the same units.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +32,16 @@ import torch
 from lorentznet import files
 from lorentznet.console import aligned
 from lorentznet.errors import ConfigError
-from lorentznet.evaluate.invariance import GAMMAS, check_asked, evenly_spaced
+from lorentznet.evaluate.invariance import EVERYTHING, GAMMAS, check_asked, some_jets
 from lorentznet.evaluate.invariance_words import gamma_key, mode_name
 from lorentznet.evaluate.measured import CONDITIONINGS, DTYPES
+from lorentznet.evaluate.rearrangements import REARRANGEMENTS, joined, rearranged
 from lorentznet.evaluate.tables import write_rows
 from lorentznet.evaluate.transformations import TRANSFORMATIONS, WITHOUT_GAMMA, inverse, transformed
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lorentznet.data.batch import JetBatch
     from lorentznet.data.table import JetTable
     from lorentznet.taggers.base import Tagger
@@ -89,7 +95,7 @@ def scan(
     taggers: Mapping[str, Tagger],
     jets_in: JetTable | JetBatch,
     gammas: Sequence[float] = GAMMAS,
-    transformations: Sequence[str] = ("boost", "boost_z", "rotation"),
+    transformations: Sequence[str] = EVERYTHING,
     dtypes: Sequence[str] = ("float32", "float64"),
     jets: int = 1000,
     seed: int = 1,
@@ -105,7 +111,8 @@ def scan(
     jets_in
         Jets as a table or batch, float64 GeV.
     transformations
-        Names out of :data:`~lorentznet.evaluate.transformations.TRANSFORMATIONS`.
+        Names out of :data:`~lorentznet.evaluate.transformations.TRANSFORMATIONS` and
+        :data:`~lorentznet.evaluate.rearrangements.REARRANGEMENTS`.
     dtypes
         Names out of :data:`~lorentznet.evaluate.measured.DTYPES`.
     gammas, jets, seed, device
@@ -118,8 +125,8 @@ def scan(
     ConfigError
         For an unknown transformation or dtype, or a gamma below 1; if the outputs of a tagger are no four-vectors.
     """
-    check_asked("covariance", gammas, {"transformation": (transformations, TRANSFORMATIONS), "dtype": (dtypes, DTYPES)})
-    batch = evenly_spaced(jets_in, jets)
+    check_asked("covariance", gammas, {"transformation": (transformations, EVERYTHING), "dtype": (dtypes, DTYPES)})
+    batch, step = some_jets(jets_in, jets), progress or (lambda done: None)
     result = CovarianceResult({}, {"jets": batch.n_jets, "seed": seed, "device": str(device)})
     for name, tagger in taggers.items():
         if tagger.output_law is None:
@@ -131,32 +138,38 @@ def scan(
             network = copy.deepcopy(tagger).to(device, DTYPES[dtype]).eval()
             for conditioning in CONDITIONINGS:
                 network.in_frame(conditioning)
-                before = _outputs(network, given, device)
+                momenta = partial(_momenta, network, device)
+                before = _extended(momenta(given))
                 curves = modes.setdefault(dtype, {}).setdefault(conditioning, {})
-                for transformation in transformations:
+                for transformation in (word for word in transformations if word in TRANSFORMATIONS):
                     for number, gamma in enumerate([1.0] if transformation in WITHOUT_GAMMA else gammas):
                         random = np.random.default_rng([seed, sorted(TRANSFORMATIONS).index(transformation), number])
                         matrices = TRANSFORMATIONS[transformation](gamma, batch.n_jets, random)
                         moved = transformed(given, matrices)
-                        back = _applied(inverse(matrices), _outputs(network, moved, device))
+                        back = _applied(inverse(matrices), _extended(momenta(moved)))
                         curves.setdefault(transformation, {})[gamma_key(gamma)] = _error(back, before)
                         if (dtype, conditioning) == ("float64", "frame"):
-                            found = _outputs(network, transformed(moved, inverse(matrices)), device)
+                            found = _extended(momenta(transformed(moved, inverse(matrices))))
                             rounded = _applied(matrices, found).astype(np.float64).astype(np.longdouble)
                             floor = modes.setdefault("floor", {}).setdefault(transformation, {})
                             floor[gamma_key(gamma)] = _error(_applied(inverse(matrices), rounded), before)
-                        if progress is not None:
-                            progress(1)
+                        step(1)
+                for rearrangement in (word for word in transformations if word in REARRANGEMENTS):
+                    random = np.random.default_rng([seed, len(TRANSFORMATIONS)])
+                    rows, outputs = rearranged(momenta, given, rearrangement, random)
+                    curves[rearrangement] = {gamma_key(1.0): _error(_extended(outputs), before[rows.numpy()])}
+                    step(1)
     return result
 
 
 def measurements(
     gammas: Sequence[float] = GAMMAS,
-    transformations: Sequence[str] = ("boost", "boost_z", "rotation"),
+    transformations: Sequence[str] = EVERYTHING,
     dtypes: Sequence[str] = ("float32", "float64"),
 ) -> int:
     """The number of steps that :func:`scan` reports for each regression."""
-    points = sum(1 if transformation in WITHOUT_GAMMA else len(gammas) for transformation in transformations)
+    once = (*WITHOUT_GAMMA, *REARRANGEMENTS)
+    points = sum(1 if transformation in once else len(gammas) for transformation in transformations)
     return points * len(dtypes) * len(CONDITIONINGS)
 
 
@@ -165,12 +178,19 @@ def _applied(matrices: np.ndarray[Any, Any], vectors: np.ndarray[Any, Any]) -> n
     return product
 
 
-def _outputs(tagger: Tagger, batch: JetBatch, device: str | torch.device) -> np.ndarray[Any, Any]:
-    """Momenta in extended precision, shape (jets, 4)."""
+def _momenta(tagger: Tagger, device: str | torch.device, batch: JetBatch, company: JetBatch | None = None) -> Tensor:
+    """Momenta that a tagger finds, float64, shape (jets, 4); a company of jets is scored along in every call and left out."""
+    parts = []
     with torch.no_grad():
-        starts = range(0, batch.n_jets, CHUNK)
-        parts = [tagger(batch.select(slice(start, start + CHUNK)).to(device)).double().cpu() for start in starts]
-    return torch.cat(parts).numpy().astype(np.longdouble)
+        for start in range(0, batch.n_jets, CHUNK):
+            part = batch.select(slice(start, start + CHUNK))
+            called = part if company is None else joined([part, company])
+            parts.append(tagger(called.to(device)).double().cpu()[: part.n_jets])
+    return torch.cat(parts)
+
+
+def _extended(momenta: Tensor) -> np.ndarray[Any, Any]:
+    return momenta.numpy().astype(np.longdouble)
 
 
 def _error(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> dict[str, float | None]:

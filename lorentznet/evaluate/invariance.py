@@ -19,6 +19,7 @@ well the transformed ones are told apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,16 +31,13 @@ from lorentznet.evaluate import invariance_layers, irc
 from lorentznet.evaluate.invariance_result import InvarianceResult, TaggerInvariance
 from lorentznet.evaluate.invariance_words import gamma_key
 from lorentznet.evaluate.measured import CONDITIONINGS, PRECISIONS, Measured, change, separate
-from lorentznet.evaluate.rearrangements import PADDED, REARRANGEMENTS, longer_jet, permuted
+from lorentznet.evaluate.rearrangements import REARRANGEMENTS, evenly_spaced, rearranged
 from lorentznet.evaluate.transformations import TRANSFORMATIONS, WITHOUT_GAMMA, inverse, transformed
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from lorentznet.data.card import CardLike
     from lorentznet.data.loading import Words
     from lorentznet.data.table import JetTable
-    from lorentznet.evaluate.invariance_points import Mode
     from lorentznet.taggers.base import Tagger
 
 GAMMAS = (1.01, 1.1, 2.0, 10.0, 100.0, 1000.0, 10_000.0)
@@ -123,7 +121,7 @@ def scan(
         raise ConfigError(f"tagger '{name}': its outputs are momenta, which change with the frame; scan their covariance instead")
     step = progress or (lambda done: None)
     measured = Measured(tagger, device, dtypes, conditionings, chunk)
-    batch = evenly_spaced(jets_in, jets)
+    batch = some_jets(jets_in, jets)
     # Jets of one size stand together, so that little of a chunk is padding.
     batch = tagger.with_references(batch.select(torch.argsort(batch.counts, stable=True)))
     quantity = "mass" if tagger.task == "mass" else "logit"
@@ -158,9 +156,8 @@ def scan(
                 step(1)
     for rearrangement in (word for word in transformations if word in REARRANGEMENTS):
         for mode in measured.modes:
-            rows = _spread_over(batch.n_jets, PADDED if rearrangement == "padding" else batch.n_jets)
             random = np.random.default_rng([seed, len(TRANSFORMATIONS)])
-            logits = _rearranged(measured, batch.select(rows), mode, rearrangement, random)
+            rows, logits = rearranged(partial(measured.logits, mode=mode), batch, rearrangement, random)
             found = change(logits, baseline[mode][rows], sigma)
             result.curves.setdefault(mode, {})[rearrangement] = {gamma_key(1.0): found}
             step(1)
@@ -193,16 +190,6 @@ def check_asked(scan: str, gammas: Sequence[float], asked: Mapping[str, tuple[Se
                 raise ConfigError(f"{scan}: unknown {what} '{word}'; {nearest(word, known)}")
     if any(not gamma >= 1 for gamma in gammas):
         raise ConfigError(f"{scan}: gammas must be at least 1, got {', '.join(f'{gamma:g}' for gamma in gammas)}")
-
-
-def _rearranged(measured: Measured, batch: JetBatch, mode: Mode, how: str, random: np.random.Generator) -> Tensor:
-    """Logits of the jets of a batch after a rearrangement, in their order in the batch."""
-    if how == "permutation":
-        return measured.logits(permuted(batch, random), mode)
-    if how == "padding":
-        return measured.logits(batch, mode, company=longer_jet(batch))
-    order = torch.from_numpy(random.permutation(batch.n_jets))
-    return measured.logits(batch.select(order), mode)[torch.argsort(order)]
 
 
 def measurements(
@@ -261,16 +248,11 @@ def draw(files: Words | Iterable[Words], jets: int = 1000, card: CardLike | None
     return JetTable.concatenate(tables)
 
 
-def evenly_spaced(jets_in: JetTable | JetBatch, number: int) -> JetBatch:
+def some_jets(jets_in: JetTable | JetBatch, number: int) -> JetBatch:
     """At most ``number`` jets, evenly spaced, so that a file sorted by class gives all classes."""
     if isinstance(jets_in, JetBatch):
-        return jets_in.select(_spread_over(jets_in.n_jets, number)).cpu()
+        return jets_in.select(evenly_spaced(jets_in.n_jets, number)).cpu()
     from lorentznet.data import collate
 
-    batch: JetBatch = collate(jets_in[_spread_over(len(jets_in), number).numpy()])
+    batch: JetBatch = collate(jets_in[evenly_spaced(len(jets_in), number).numpy()])
     return batch
-
-
-def _spread_over(total: int, number: int) -> Tensor:
-    """At most ``number`` of ``total`` rows, evenly spaced."""
-    return torch.arange(total) if total <= number else torch.arange(number) * total // number

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lorentznet.data.batch import JetBatch
 
@@ -16,6 +18,46 @@ EXTRA = 16
 """Particles that the longer jet has more than the longest."""
 PADDED = 100
 """Jets that are scored beside the longer one: all are then padded to its length, which takes its time."""
+
+
+class Scorer(Protocol):
+    """What a network says of the jets of a batch, shape (jets, ...); a ``company`` of jets is scored along in every call and left out."""
+
+    def __call__(self, batch: JetBatch, company: JetBatch | None = None) -> Tensor: ...  # noqa: D102
+
+
+def rearranged(scorer: Scorer, batch: JetBatch, how: str, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Which jets were looked at, and what a network says of them after a rearrangement.
+
+    Parameters
+    ----------
+    scorer
+        The network.
+    batch
+        Jets; beside the longer one :data:`PADDED` of them are scored.
+    how
+        One of :data:`REARRANGEMENTS`.
+    random
+        Of the order of particles or jets.
+
+    Returns
+    -------
+    rows, outputs
+        Places in the batch, and the outputs for the jets there.
+    """
+    rows = evenly_spaced(batch.n_jets, PADDED if how == "padding" else batch.n_jets)
+    chosen = batch.select(rows)
+    if how == "permutation":
+        return rows, scorer(permuted(chosen, random))
+    if how == "padding":
+        return rows, scorer(chosen, company=longer_jet(chosen))
+    order = torch.from_numpy(random.permutation(chosen.n_jets))
+    return rows, scorer(chosen.select(order))[torch.argsort(order)]
+
+
+def evenly_spaced(total: int, number: int) -> Tensor:
+    """At most ``number`` of ``total`` rows, evenly spaced."""
+    return torch.arange(total) if total <= number else torch.arange(number) * total // number
 
 
 def permuted(batch: JetBatch, random: np.random.Generator) -> JetBatch:

@@ -59,7 +59,9 @@ def test_existing_file_is_taken_as_it_is(tmp_path, jets):
 def test_rows_of_a_file(root_file):
     assert data.read(f"{root_file}#10:20").ids.tolist() == list(range(10, 20))
     assert data.read(f"{root_file}:tree#55:").ids.tolist() == list(range(55, 60))
-    with pytest.raises(DataError, match=r"#50:61: these rows end at 61, but the file has 60 jets; write #50: for all jets from 50 on"):
+    with pytest.raises(
+        DataError, match=r"#50:61: these rows end at 61, but the file has 60 jets; write #50: for all jets from 50 on"
+    ):
         data.read(f"{root_file}#50:61")
     with pytest.raises(DataError, match=r"#60:70: no jet is in these rows; the file has 60 jets"):
         data.read(f"{root_file}#60:70")

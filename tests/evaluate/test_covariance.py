@@ -37,15 +37,34 @@ def test_in_float64_the_error_is_that_of_rounding(scanned):
         assert found[transformation]["100"]["rms"] <= 3 * floor[transformation]["100"]["rms"]
 
 
+def test_order_padding_and_company_change_nothing_but_rounding(scanned):
+    for conditioning, rounding in (("frame", 1e-12), ("lab", 1e-8)):
+        for rearrangement in ("permutation", "padding", "company"):
+            assert scanned.regressions["net"]["float64"][conditioning][rearrangement]["1"]["max"] < rounding
+
+
+def test_a_network_that_looks_at_its_neighbours_is_found_out(monkeypatch):
+    tagger = awakened(taggers.create("cg", "tiny", seed=1, task="momentum"))
+    forward = type(tagger).forward
+    monkeypatch.setattr(type(tagger), "forward", lambda self, batch: forward(self, batch) + 1e-3 * batch.p4[0])
+    asked = {"transformations": ("permutation", "padding", "company"), "dtypes": ("float64",)}
+    found = covariance.scan({"net": tagger}, toy_jets(8), **asked).regressions["net"]["float64"]["frame"]
+    assert found["permutation"]["1"]["max"] > 1e-6
+    assert found["company"]["1"]["max"] > 1e-6
+    assert found["padding"]["1"]["max"] < 1e-12, "the first jet is the first beside a longer one too"
+
+
 def test_written_and_shown(scanned, tmp_path):
     paths = scanned.write(tmp_path)
     assert json.loads(paths[0].read_text())["regressions"] == scanned.regressions
     with paths[1].open() as handle:
         rows = list(csv.DictReader(handle))
-    assert len(rows) == (4 + 1) * 5
-    assert sum(row["conditioning"] == "floor" for row in rows) == 5
+    assert len(rows) == (4 + 1) * (3 * 2 + 2) + 4 * 3, (
+        "boosts of two gammas, rotation and reflection, all with floor, and rearrangements"
+    )
+    assert sum(row["conditioning"] == "floor" for row in rows) == 3 * 2 + 2
     assert "floor, rounding alone" in scanned.table()
-    assert {row["transformation"] for row in rows} == {"boost", "boost_z", "rotation"}
+    assert {row["transformation"] for row in rows} == set(invariance.EVERYTHING)
     assert "gamma 100" in scanned.table()
     assert "float32 network behind the float64 rest frame" in scanned.table()
 
@@ -54,7 +73,6 @@ def test_written_and_shown(scanned, tmp_path):
     ("asked", "words"),
     [
         ({"transformations": ("bost",)}, "covariance: unknown transformation 'bost'; did you mean 'boost'"),
-        ({"transformations": ("permutation",)}, "covariance: unknown transformation 'permutation'"),
         ({"dtypes": ("autocast",)}, "covariance: unknown dtype 'autocast'; .*bfloat16"),
         ({"gammas": (2.0, 0.5)}, "covariance: gammas must be at least 1, got 2, 0.5"),
     ],
