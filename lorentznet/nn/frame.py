@@ -25,7 +25,7 @@ from lorentznet.data.batch import JetBatch
 from lorentznet.errors import ConfigError, nearest
 from lorentznet.group.minkowski import minkowski_dot, minkowski_square
 from lorentznet.nn import doubled
-from lorentznet.nn.kinematics import boost_to_rest, safe_norm, to_dense
+from lorentznet.nn.kinematics import boost_by_little, boost_to_rest, safe_norm, to_dense
 from lorentznet.nn.pairs import GraphKind, delta_r_square, nearest_particles, pair_invariants, pair_mask
 from lorentznet.nn.references import REFERENCES, ReferenceUse, laboratory, reference_particles, reference_scalars
 
@@ -186,11 +186,11 @@ class FrameConditioner(nn.Module):
         mass = torch.where(degenerate, 1.0, torch.where(degenerate, 1.0, square).sqrt())
         vectors = boost_to_rest(torch.cat((references, dense), 1), axis, mass)
         first = axis, mass
-        # The boost is repeated from where the first one ended: the sum of the momenta, known to gamma^2 u only, is then known to u.
+        # A second boost from where the first one ended: the sum of the momenta, known to gamma^2 u only, is then known to u.
         again = torch.where(degenerate[:, None], rest, vectors[:, references.shape[1] :].sum(1))
         mass = torch.where(degenerate, 1.0, torch.where(degenerate, 1.0, minkowski_square(again)).clamp_min(0).sqrt())
         mass = torch.where(mass > 0, mass, 1)
-        boosted, momenta = boost_to_rest(vectors, again, mass).split([references.shape[1], dense.shape[1]], 1)
+        boosted, momenta = boost_by_little(vectors, again, mass).split([references.shape[1], dense.shape[1]], 1)
         unit = torch.where(degenerate, scale, mass)
         given, momenta = momenta, momenta / unit[:, None, None]
         if self.mass == "massless":

@@ -14,7 +14,7 @@ from lorentznet.group import LorentzTransform
 from lorentznet.group.minkowski import minkowski_dot, minkowski_square
 from lorentznet.nn import doubled
 from lorentznet.nn.frame import FrameConditioner
-from lorentznet.nn.kinematics import boost_to_rest, safe_norm, to_dense
+from lorentznet.nn.kinematics import boost_by_little, boost_to_rest, safe_norm, to_dense
 
 F64 = torch.float64
 
@@ -117,6 +117,15 @@ def test_a_boost_adds_no_rounding_of_its_own(gamma):
         energy = (axis[0] * p[0] - sum(a * b for a, b in zip(axis[1:], p[1:], strict=True))) / mass
         exact = [energy, *(b - a * (p[0] + energy) / (axis[0] + mass) for a, b in zip(axis[1:], p[1:], strict=True))]
         assert max(abs(a - b) for a, b in zip(ours, exact, strict=True)) / energy < 2e-15
+
+
+@pytest.mark.parametrize("speed", [0.0, 1e-12, 1e-3])
+def test_a_jet_nearly_at_rest_is_boosted_plainly_to_the_same_digits(speed):
+    momenta = FrameConditioner("keep")(some_jets((9,), masses=0.1), F64).momenta
+    moved = momenta @ LorentzTransform.boost(speed * torch.tensor([2.0, -1.0, 2.0], dtype=F64) / 3).matrix.T
+    total = moved.sum(1)
+    mass = minkowski_square(total).sqrt()
+    assert torch.allclose(boost_by_little(moved, total, mass), boost_to_rest(moved, total, mass), rtol=0, atol=2e-16)
 
 
 def test_the_mass_shell_is_covariant_for_momenta_rounded_to_float32():
