@@ -85,16 +85,16 @@ def find_problems(table: JetTable) -> list[Problem]:
     return problems + _of_particles(table, _below_mass_shell(table.momenta), "energy below the momentum", cure)
 
 
-def without_rest_frame(table: JetTable) -> np.ndarray:
+def without_rest_frame(table: JetTable, keep_masses: bool = False) -> np.ndarray:
     """Which jets have no rest frame, shape (n_jets,): a single particle, or all exactly collinear, so that the mass vanishes.
 
     As in the front end of the networks (:mod:`lorentznet.nn.frame`): to rounding, M^2 <= 64 epsilon E^2; and whatever mass a single
-    particle has.
+    particle has, unless masses of particles are kept (``mass: keep`` of a tagger).
     """
     owner = np.repeat(np.arange(len(table)), table.counts)
     energy, *space = (np.bincount(owner, component, minlength=len(table)) for component in table.momenta.T)
     lightlike = energy**2 - sum(p**2 for p in space) <= _LIGHTLIKE * energy**2
-    found: np.ndarray = lightlike | (table.counts <= 1)
+    found: np.ndarray = lightlike if keep_masses else lightlike | (table.counts <= 1)
     return found
 
 

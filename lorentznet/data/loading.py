@@ -221,7 +221,8 @@ def _assemble(raw: RawJets, card: DatasetCard, rows: np.ndarray, path: str, sele
         names = selection.names(card.selection)
         with np.errstate(all="ignore"):  # bad momenta are found by the checks
             derived = {name: table.observer(name) for name in names if name in DERIVED and name not in raw.jets}
-        passed = selection.evaluate(card.selection, {**derived, **raw.jets, **table.columns}, path)
+        stored = {name: _in_gev(values, name, card) for name, values in raw.jets.items()}
+        passed = selection.evaluate(card.selection, derived | stored, path)
         table = table[passed]
         problems = [left for problem in problems if len((left := problem.among(table.ids)).rows)]
     return Block(table, problems)

@@ -144,18 +144,26 @@ def predict(
     alike = RangeCheck(tagger.training_range)
     columns: dict[str, list[NDArray[Any]]] = {}
     lightlike, others = 0, Counter[str]()
+    masses = getattr(tagger.config, "mass", None)  # taggers without this setting look at no jet in its rest frame
     for number, source in enumerate(sources):
         for table in iterate([source], card=card, jets=CHUNK):
             known = known or table.card
             labels, of_others = (table.labels, {}) if tagger.task != "tagging" else labels_for(tagger, table)
             others.update(of_others)
             alike.look(table)
-            lightlike += int(without_rest_frame(table).sum())
+            if masses is not None:
+                lightlike += int(without_rest_frame(table, keep_masses=masses == "keep").sum())
             found = {"ids": table.ids, "labels": labels, "weights": table.weights}
             found |= _predicted(tagger, table, batch_size, where, progress)
-            found |= {f"observer {name}": table.observer(name) for name in table.observers}
+            observed = {name: table.observer(name) for name in table.observers}
             if len(sources) > 1:
-                found["observer file"] = np.full(len(table), number)
+                if "file" in observed:
+                    raise DataError(
+                        f"{table.source}: the card has an observer 'file', which says of several files where a jet comes from; "
+                        "predict them one by one, or leave it out of the card"
+                    )
+                observed["file"] = np.full(len(table), number)
+            found |= {f"observer {name}": values for name, values in observed.items()}
             if columns and found.keys() != columns.keys():
                 raise DataError(
                     f"{table.source}: has other observers or targets than {sources[0].path}; "

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lorentznet.data.loading import IN_UNITS
 from lorentznet.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class Target:
         Returns
         -------
         values : ndarray, shape (n_jets, 4) or (n_jets, 1)
-            (E, px, py, pz), or the mass, in GeV; columns are taken to be in the unit of the card's momenta.
+            (E, px, py, pz), or the mass, in GeV; columns are taken to be in the unit of the card's momenta, where reading has not
+            converted them (:data:`~lorentznet.data.loading.IN_UNITS`).
         present : ndarray of bool, shape (n_jets,)
 
         Raises
@@ -113,9 +115,10 @@ class Target:
                     f"{table.source}: target column '{names[component]}' is not finite for {len(bad)} jets (first: jet "
                     f"{table.ids[bad[0]]}); write zeros where there is no target"
                 )
-        unit = 1e-3 if table.card is not None and table.card.units == "MeV" else 1.0
-        for component in stored.keys() & {"px", "py", "pz", "pt", "energy", "mass"}:
-            stored[component] = stored[component] * unit
+        if table.card is not None and table.card.units == "MeV":
+            for component, name in names.items():
+                if component not in ("eta", "phi") and name not in IN_UNITS:
+                    stored[component] = stored[component] / 1000
         if set(stored) == {"mass"}:
             return stored["mass"][:, None], stored["mass"] > 0
         momenta = four_momenta(stored)

@@ -159,6 +159,20 @@ def test_mev_is_converted(tmp_path, jets):
     assert np.array_equal(table.observer("jet_weight"), jets.weights)
 
 
+@pytest.mark.parametrize("where", ["of the particles", "in the file", "an observer"])
+def test_a_selection_is_in_gev_wherever_its_column_comes_from(where, tmp_path, jets):
+    jets.p4 *= 1000
+    columns = jets.columns(np.float64)
+    if where == "of the particles":
+        del columns["jet_pt"]
+    card = CARD | {"units": "MeV", "observers": ["jet_pt"] if where == "an observer" else []}
+    path = write_ttree(tmp_path / "mev.root", columns)
+    passed = data.read(path, card | {"selection": "jet_pt > 100"}, select=True)
+    wanted = data.read(path, card).jet_pt > 100
+    assert 0 < wanted.sum() < len(wanted)
+    assert passed.ids.tolist() == np.flatnonzero(wanted).tolist()
+
+
 def test_weights_and_scalars(tmp_path, jets, root_writer):
     charge = ak.unflatten(np.random.default_rng(1).integers(-1, 2, len(jets.p4)).astype(np.int8), jets.counts)
     columns = jets.columns() | {"part": ak.with_field(jets.columns()["part"], charge, "charge")}

@@ -285,3 +285,5 @@ def test_files_are_searched_for_the_jets_that_the_front_end_finds_without_rest_f
     assert frame.degenerate.tolist() == [True, True, False, False, True, True]
     assert without_rest_frame(table).tolist() == frame.degenerate.tolist()
     assert without_rest_frame(table[:0]).tolist() == []
+    kept = FrameConditioner("keep")(JetBatch.from_arrays(p4, counts), F64)
+    assert without_rest_frame(table, keep_masses=True).tolist() == kept.degenerate.tolist()

@@ -68,6 +68,24 @@ def test_several_files(tagger, toys, tmp_path):
     np.testing.assert_allclose(result.logits[-2:], result.logits[3:5], atol=1e-6)
 
 
+def test_an_observer_named_as_the_column_of_files_is_not_written_over(tagger, toys, tmp_path):
+    branches = toys.branches(20)
+    branches["file"] = np.full(20, 77)
+    paths = [toys.write(tmp_path / f"jets{k}.root", branches, card=toys.card(observers=["file"])) for k in range(2)]
+    assert set(predict(tagger, paths[0]).observers["file"]) == {77}
+    with pytest.raises(DataError, match=r"jets0.root: the card has an observer 'file'.*predict them one by one"):
+        predict(tagger, paths)
+
+
+@pytest.mark.parametrize(("masses", "number"), [("massless", 4), ("keep", 0)])
+def test_a_single_particle_has_a_rest_frame_if_its_mass_is_kept(masses, number, toys, tmp_path):
+    branches = toys.branches(4)
+    for name, component in (("part_px", 3.0), ("part_py", 0.0), ("part_pz", 4.0), ("part_energy", 6.0)):
+        branches[name] = ak.values_astype(component * ak.ones_like(branches[name][:, :1]), np.float32)
+    path = toys.write(tmp_path / "jets.root", branches)
+    assert predict(create("cg", "tiny", seed=1, mass=masses), path).without_rest_frame == number
+
+
 def test_jets_without_a_rest_frame_are_counted_and_said(tagger, toys, tmp_path, capsys):
     branches = toys.branches(30)
     collinear = ak.ones_like(branches["part_px"])
@@ -75,6 +93,8 @@ def test_jets_without_a_rest_frame_are_counted_and_said(tagger, toys, tmp_path, 
     for name, component in (("part_px", 3.0), ("part_py", 0.0), ("part_pz", 4.0), ("part_energy", 5.0)):
         branches[name] = ak.values_astype(ak.where(rows, component * collinear, branches[name]), np.float32)
     path = toys.write(tmp_path / "jets.root", branches)
+    assert predict(tagger, path).without_rest_frame == 0, "it looks at no jet in its rest frame"
+    tagger = create("cg", "tiny", seed=1)
     assert predict(tagger, path).without_rest_frame == 3
     checkpoint.save(tmp_path / "best.ckpt", tagger)
     assert main(["predict", str(tmp_path / "best.ckpt"), str(path), "--out", str(tmp_path / "scores.root")]) == 0

@@ -1,8 +1,11 @@
 """Columns of true momenta and masses: named in full, by their beginning, in any usual set of components."""
 
+import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
+from lorentznet.data import read
 from lorentznet.data.table import JetTable
 from lorentznet.errors import DataError
 from lorentznet.train.jet_arrays import JetArrays
@@ -53,6 +56,19 @@ def test_a_single_column_is_a_mass():
     assert present.tolist() == [True, True, False]
     assert Target(("gen_mass",), "mass").among(["gen_mass"])
     assert not Target(("gen_mass",), "momentum").among(["gen_mass"])
+
+
+@pytest.mark.parametrize("column", ["jet_mass", "true_mass"])
+def test_targets_in_mev_are_converted_once_whoever_converts_them(column, tmp_path):
+    momenta = np.tile([[5e3, 3e3, 4e3, 0.0]], (3, 1))
+    branches = {f"part_{name}": ak.Array([momenta[:2, k], momenta[2:, k]]) for k, name in enumerate(("energy", "px", "py", "pz"))}
+    with uproot.recreate(tmp_path / "jets.root") as file:
+        file["tree"] = branches | {column: np.array([8000.0, 0.0])}
+    named = {"px": "part_px", "py": "part_py", "pz": "part_pz", "E": "part_energy"}
+    card = {"name": "mev", "units": "MeV", "momenta": named, "observers": [column]}
+    values, present = Target((column,), "mass").values(read(tmp_path / "jets.root", card))
+    assert values[:, 0].tolist() == [8.0, 0.0]
+    assert present.tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
