@@ -11,7 +11,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lorentznet.evaluate.intervals import LEVEL, Estimate
+from lorentznet.evaluate.intervals import LEVEL, Estimate, tail_of
 from lorentznet.evaluate.metrics import check
 
 Array = NDArray[np.float64]
@@ -50,9 +50,10 @@ def interval(
     >>> print(metrics.auc(labels, logits))
     0.938 +0.010 -0.012
     """
+    tail = tail_of(level)
     y, z, w = check(labels, logits, weights)
     draws = [statistic(y, z, w * counts) for counts in _draws(len(y), replicas, seed)]
-    low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2])
+    low, high = np.quantile(draws, [tail, 1 - tail])
     return Estimate(statistic(y, z, w), float(low), float(high))
 
 

@@ -16,7 +16,7 @@ from scipy import special
 
 from lorentznet.errors import DataError
 from lorentznet.evaluate.binned import fractions
-from lorentznet.evaluate.intervals import LEVEL, Estimate, Method, variance_in_classes
+from lorentznet.evaluate.intervals import LEVEL, Estimate, Method, tail_of, variance_in_classes
 from lorentznet.evaluate.metrics import check
 from lorentznet.evaluate.paired import cross_entropies
 
@@ -205,7 +205,7 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike, weights: ArrayLike | N
         if abs(new - beta) <= 1e-10 * beta:
             break
         beta = float(new)
-    width = -special.ndtri((1 - level) / 2) * np.sqrt(variance) / second / beta
+    width = -special.ndtri(tail_of(level)) * np.sqrt(variance) / second / beta
     return Estimate(1 / beta, float(np.exp(-width) / beta), float(np.exp(width) / beta))
 
 
@@ -213,5 +213,5 @@ def _mean(values: Array, labels: NDArray[np.int64], weights: Array, level: float
     """Weighted mean with its normal interval, for given numbers of jets of each class."""
     total = float(weights.sum())
     mean = float((weights * values).sum()) / total
-    half = -special.ndtri((1 - level) / 2) * np.sqrt(variance_in_classes(weights * (values - mean) / total, labels))
+    half = -special.ndtri(tail_of(level)) * np.sqrt(variance_in_classes(weights * (values - mean) / total, labels))
     return Estimate(mean, mean - float(half), mean + float(half))

@@ -19,10 +19,10 @@ What must not matter and is no Lorentz transform (order of the particles, paddin
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ import torch
 
 from lorentznet import files
 from lorentznet.console import aligned
-from lorentznet.errors import ConfigError
+from lorentznet.errors import ConfigError, DataError
 from lorentznet.evaluate.invariance import EVERYTHING, GAMMAS, check_asked, some_jets
 from lorentznet.evaluate.invariance_words import gamma_key, mode_name
 from lorentznet.evaluate.measured import CONDITIONINGS, DTYPES
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from lorentznet.data.table import JetTable
     from lorentznet.taggers.base import Tagger
 
+EXACT = ("float64", "frame")
+"""The most precise mode, of which the floor is taken."""
 FLOOR = ("float64", "floor")
 CHUNK = 32
 """Jets that are evaluated at a time."""
@@ -64,7 +66,7 @@ class CovarianceResult:
     def rows(self) -> Iterator[tuple[str, str, str, str, str, float | None, float | None]]:
         """Regression, dtype, conditioning, transformation, gamma, rms, max; the floor has the conditioning ``floor``."""
         for name, modes in self.regressions.items():
-            for (dtype, conditioning), curves in _nested(modes):
+            for (dtype, conditioning), curves in _flat(modes):
                 for transformation, points in curves.items():
                     for gamma, error in points.items():
                         yield name, dtype, conditioning, transformation, gamma, error["rms"], error["max"]
@@ -72,8 +74,7 @@ class CovarianceResult:
     def write(self, folder: str | Path) -> list[Path]:
         """Write ``covariance.json`` and ``covariance.csv``; give their paths."""
         folder = files.make_folder(folder)
-        with files.atomic(folder / "covariance.json") as path:
-            path.write_text(json.dumps({"regressions": self.regressions, **self.about}, indent=1, allow_nan=False) + "\n")
+        files.write_json(folder / "covariance.json", {"regressions": self.regressions, **self.about})
         header = ("regression", "dtype", "conditioning", "transformation", "gamma", "rms", "max")
         return [folder / "covariance.json", write_rows(folder / "covariance.csv", header, self.rows())]
 
@@ -82,12 +83,13 @@ class CovarianceResult:
         gammas = sorted({row[4] for row in self.rows()}, key=float)
         cells = [["regression", "mode", "transform", *(f"gamma {gamma}" for gamma in gammas)]]
         for name, modes in self.regressions.items():
-            for mode, curves in _nested(modes):
+            for mode, curves in _flat(modes):
                 what = "floor, rounding alone" if mode == FLOOR else mode_name(*mode)
                 for transformation, points in curves.items():
                     words = ("" if gamma not in points else _word(points[gamma]["rms"]) for gamma in gammas)
                     cells.append([name, what, transformation, *words])
-        caption = f"rms of |L^-1 f(Lx) - f(x)| / |f(x)| ({self.about['jets']} jets, seed {self.about['seed']})"
+        empty = f"{self.about['empty_jets']} without particles left out, " if self.about.get("empty_jets") else ""
+        caption = f"rms of |L^-1 f(Lx) - f(x)| / |f(x)| ({self.about['jets']} jets, {empty}seed {self.about['seed']})"
         return f"{caption}\n\n{aligned(cells)}"
 
 
@@ -124,41 +126,47 @@ def scan(
     ------
     ConfigError
         For an unknown transformation or dtype, or a gamma below 1; if the outputs of a tagger are no four-vectors.
+    DataError
+        If no jet has a particle. Jets without any, which have no momentum to compare, are left out and counted.
     """
     check_asked("covariance", gammas, {"transformation": (transformations, EVERYTHING), "dtype": (dtypes, DTYPES)})
     batch, step = some_jets(jets_in, jets), progress or (lambda done: None)
-    result = CovarianceResult({}, {"jets": batch.n_jets, "seed": seed, "device": str(device)})
+    empty = int((batch.counts == 0).sum())
+    batch = batch.select(batch.counts > 0)
+    if not batch.n_jets:
+        raise DataError("covariance: no jet has a particle; give a file with jets")
+    result = CovarianceResult({}, {"jets": batch.n_jets, "empty_jets": empty, "seed": seed, "device": str(device)})
     for name, tagger in taggers.items():
         if tagger.output_law is None:
             raise ConfigError(f"tagger '{name}': its task is {tagger.task}, covariance is that of momenta; scan its invariance")
         given = tagger.with_references(batch)
-        modes: dict[str, Any] = {}
-        result.regressions[name] = modes
-        for dtype in dtypes:
-            network = copy.deepcopy(tagger).to(device, DTYPES[dtype]).eval()
-            for conditioning in CONDITIONINGS:
-                network.in_frame(conditioning)
-                momenta = partial(_momenta, network, device)
-                before = _extended(momenta(given))
-                curves = modes.setdefault(dtype, {}).setdefault(conditioning, {})
-                for transformation in (word for word in transformations if word in TRANSFORMATIONS):
-                    for number, gamma in enumerate([1.0] if transformation in WITHOUT_GAMMA else gammas):
-                        random = np.random.default_rng([seed, sorted(TRANSFORMATIONS).index(transformation), number])
-                        matrices = TRANSFORMATIONS[transformation](gamma, batch.n_jets, random)
-                        moved = transformed(given, matrices)
-                        back = _applied(inverse(matrices), _extended(momenta(moved)))
-                        curves.setdefault(transformation, {})[gamma_key(gamma)] = _error(back, before)
-                        if (dtype, conditioning) == ("float64", "frame"):
-                            found = _extended(momenta(transformed(moved, inverse(matrices))))
-                            rounded = _applied(matrices, found).astype(np.float64).astype(np.longdouble)
-                            floor = modes.setdefault("floor", {}).setdefault(transformation, {})
-                            floor[gamma_key(gamma)] = _error(_applied(inverse(matrices), rounded), before)
-                        step(1)
-                for rearrangement in (word for word in transformations if word in REARRANGEMENTS):
-                    random = np.random.default_rng([seed, len(TRANSFORMATIONS)])
-                    rows, outputs = rearranged(momenta, given, rearrangement, random)
-                    curves[rearrangement] = {gamma_key(1.0): _error(_extended(outputs), before[rows.numpy()])}
+        networks = {dtype: copy.deepcopy(tagger).to(device, DTYPES[dtype]).eval() for dtype in dtypes}
+        outputs = {mode: partial(_momenta, networks[mode[0]], mode[1], device) for mode in product(dtypes, CONDITIONINGS)}
+        before = {mode: _extended(found(given)) for mode, found in outputs.items()}
+        curves: dict[tuple[str, str], dict[str, Any]] = {mode: {} for mode in outputs}
+        floor: dict[str, Any] = {}
+        for transformation in (word for word in transformations if word in TRANSFORMATIONS):
+            for number, gamma in enumerate([1.0] if transformation in WITHOUT_GAMMA else gammas):
+                random = np.random.default_rng([seed, sorted(TRANSFORMATIONS).index(transformation), number])
+                matrices = TRANSFORMATIONS[transformation](gamma, batch.n_jets, random)
+                moved = transformed(given, matrices)
+                for mode, found in outputs.items():
+                    back = _applied(inverse(matrices), _extended(found(moved)))
+                    curves[mode].setdefault(transformation, {})[gamma_key(gamma)] = _error(back, before[mode])
                     step(1)
+                if EXACT in outputs:
+                    rounded = _applied(matrices, _extended(outputs[EXACT](transformed(moved, inverse(matrices)))))
+                    back = _applied(inverse(matrices), rounded.astype(np.float64).astype(np.longdouble))
+                    floor.setdefault(transformation, {})[gamma_key(gamma)] = _error(back, before[EXACT])
+        for rearrangement in (word for word in transformations if word in REARRANGEMENTS):
+            for mode, found in outputs.items():
+                random = np.random.default_rng([seed, len(TRANSFORMATIONS)])
+                rows, momenta = rearranged(found, given, rearrangement, random)
+                curves[mode][rearrangement] = {gamma_key(1.0): _error(_extended(momenta), before[mode][rows.numpy()])}
+                step(1)
+        result.regressions[name] = {dtype: {word: curves[dtype, word] for word in CONDITIONINGS} for dtype in dtypes}
+        if floor:
+            result.regressions[name]["floor"] = floor
     return result
 
 
@@ -178,8 +186,11 @@ def _applied(matrices: np.ndarray[Any, Any], vectors: np.ndarray[Any, Any]) -> n
     return product
 
 
-def _momenta(tagger: Tagger, device: str | torch.device, batch: JetBatch, company: JetBatch | None = None) -> Tensor:
+def _momenta(
+    tagger: Tagger, conditioning: str, device: str | torch.device, batch: JetBatch, company: JetBatch | None = None
+) -> Tensor:
     """Momenta that a tagger finds, float64, shape (jets, 4); a company of jets is scored along in every call and left out."""
+    tagger.in_frame(conditioning)
     parts = []
     with torch.no_grad():
         for start in range(0, batch.n_jets, CHUNK):
@@ -200,7 +211,7 @@ def _error(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> dict[st
     return {"rms": float(np.sqrt((error**2).mean())), "max": float(error.max())}
 
 
-def _nested(modes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
+def _flat(modes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
     for dtype in (name for name in modes if name != "floor"):
         for conditioning, curves in modes[dtype].items():
             yield (dtype, conditioning), curves

@@ -3,7 +3,7 @@ r"""What a trained tagger uses: paths, irreps and invariants are taken out of it
 * A **path** is one of the terms that a layer adds up to the update of the features (:mod:`lorentznet.evaluate.anatomy.irreps`,
   and :mod:`~lorentznet.evaluate.anatomy.grades` for multivectors): it is replaced by zero.
 * An **irrep** (or grade) is taken out everywhere: all its channels are zero in all layers, and with them all paths from and to it.
-* An **invariant** is replaced by its mean over the jets, in the read-out or where it enters.
+* An **invariant** is replaced by its mean over the particles, pairs or jets that have it, in the read-out or where it enters.
 
 For jets j with the losses l_j of the whole network and l'_j without the part, the change is the mean of :math:`d_j = l'_j - l_j`, with
 the error of that mean: much smaller than that of either loss, as both are wrong about the same jets. That of the AUC is treated

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
+
+from lorentznet.errors import ConfigError, nearest
 
 LEVEL = float(special.erf(math.sqrt(0.5)))
 """Probability content of an interval: that of one standard deviation, 68.27 %."""
@@ -112,6 +114,19 @@ def _rounded(number: float, digits: int) -> str:
     return f"{number:.{digits}f}" if number < 1e9 else f"{number:.0e}"
 
 
+def tail_of(level: float) -> float:
+    """Probability on either side of a central interval; :class:`~lorentznet.errors.ConfigError` if the level is no probability.
+
+    Examples
+    --------
+    >>> round(tail_of(0.9), 3)
+    0.05
+    """
+    if not 0 < level < 1:
+        raise ConfigError(f"an interval holds a level of probability between 0 and 1, got {level:g}; write 0.95 for 95 %")
+    return (1 - level) / 2
+
+
 def clopper_pearson(
     passed: ArrayLike, trials: ArrayLike, level: float = LEVEL
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -144,7 +159,7 @@ def clopper_pearson(
     (0.0, 0.0182)
     """
     passed, trials = np.broadcast_arrays(np.asarray(passed, np.float64), np.asarray(trials, np.float64))
-    tail = (1 - level) / 2
+    tail = tail_of(level)
     failed = np.maximum(trials - passed, 0.0)
     none, every = passed <= 0, failed <= 0
     low = np.where(none, 0.0, special.betaincinv(np.where(none, 1.0, passed), failed + 1, tail))
@@ -181,7 +196,7 @@ def jeffreys(passed: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> tupl
     (0.0247, 0.0644)
     """
     passed, trials = np.broadcast_arrays(np.asarray(passed, np.float64), np.asarray(trials, np.float64))
-    tail = (1 - level) / 2
+    tail = tail_of(level)
     failed = np.maximum(trials - passed, 0.0)
     low, high = (special.betaincinv(np.maximum(passed, 0.0) + 0.5, failed + 0.5, part) for part in (tail, 1 - tail))
     lowest, highest = clopper_pearson(passed, trials, level)
@@ -192,7 +207,9 @@ def jeffreys(passed: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> tupl
 def count_interval(
     passed: ArrayLike, trials: ArrayLike, level: float = LEVEL, method: Method = "jeffreys"
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """:func:`jeffreys` or :func:`clopper_pearson`."""
+    """:func:`jeffreys` or :func:`clopper_pearson`; :class:`~lorentznet.errors.ConfigError` for another method."""
+    if method not in get_args(Method):
+        raise ConfigError(f"unknown interval '{method}'; {nearest(method, get_args(Method))}")
     return (jeffreys if method == "jeffreys" else clopper_pearson)(passed, trials, level)
 
 
@@ -274,5 +291,5 @@ def normal_on_logit_scale(value: float, error: float, trials: float, level: floa
         low, high = clopper_pearson(value * trials, trials, level)
         return float(low), float(high)
     middle = special.logit(value)
-    half = -special.ndtri((1 - level) / 2) * error / (value * (1 - value))
+    half = -special.ndtri(tail_of(level)) * error / (value * (1 - value))
     return float(special.expit(middle - half)), float(special.expit(middle + half))

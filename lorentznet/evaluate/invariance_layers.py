@@ -39,6 +39,7 @@ from lorentznet.group.multivectors import Multivectors
 from lorentznet.group.subgroup import Subgroup
 from lorentznet.nn.base import EquivariantModule, Law
 from lorentznet.nn.frame import JetFrame
+from lorentznet.nn.pairs import pair_mask
 from lorentznet.taggers.base import Tagger
 
 _LEAST_MASS = 1e-3  # M / E below which the rest frame of a jet is not looked at
@@ -177,7 +178,9 @@ def _watched(tagger: Tagger, record: Any) -> Iterator[None]:
 def _error(layer: nn.Module, before: Call, after: Call, seen: Tensor) -> LayerError:
     if isinstance(before.output, JetFrame):
         frames = before.output, after.output
-        invariants = [[getattr(frame, key).double() for key in ("energy", "log_mass", "log_product")] for frame in frames]
+        # Of a particle with itself no network reads anything: its mass is rounding noise where particles are nearly massless.
+        pairs = pair_mask(before.output.nodes)
+        invariants = [[x.double() for x in (frame.energy, frame.log_mass, frame.log_product[pairs])] for frame in frames]
         error = _distance([frames[1].momenta, *invariants[1]], [moved(VECTOR, frames[0].momenta.double(), seen), *invariants[0]])
         return LayerError(None, error)
     assert isinstance(layer, EquivariantModule)

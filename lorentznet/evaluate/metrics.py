@@ -105,7 +105,7 @@ def log_odds(logits: ArrayLike, signal: int = 1, background: int | None = 0) -> 
     Raises
     ------
     DataError
-        If there is no such class.
+        If there is no such class, or both are one.
     """
     z = np.asarray(logits, np.float64)
     if z.ndim == 1 or z.shape[1] == 1:
@@ -113,6 +113,8 @@ def log_odds(logits: ArrayLike, signal: int = 1, background: int | None = 0) -> 
     for number in (signal, background):
         if number is not None and not 0 <= number < z.shape[1]:
             raise DataError(f"there is no class {number}; the logits have classes 0 to {z.shape[1] - 1}")
+    if signal == background:
+        raise DataError(f"class {signal} cannot be signal and background; give two classes, or background=None for all others")
     if background is not None:
         difference: Array = z[:, signal] - z[:, background]
         return difference

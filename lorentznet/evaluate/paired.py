@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from lorentznet.errors import DataError
-from lorentznet.evaluate.intervals import LEVEL, Estimate
+from lorentznet.evaluate.intervals import LEVEL, Estimate, tail_of
 from lorentznet.evaluate.metrics import check, log_odds, roc_curve
 from lorentznet.evaluate.roc import Roc
 
@@ -176,7 +176,7 @@ class Ratio:
     @classmethod
     def of(cls, logarithm: float, error: float, level: float = LEVEL) -> Ratio:
         """From the logarithm and its standard error; the p-value is that of a ratio of one."""
-        width = -special.ndtri((1 - level) / 2) * error
+        width = -special.ndtri(tail_of(level)) * error
         low, value, high = (float(np.exp(logarithm + shift)) for shift in (-width, 0, width))
         return cls(value, low, high, Difference(logarithm, error).p_value)
 

@@ -120,7 +120,8 @@ def evaluate(tables: Sequence[RegressionTable], sources: Sequence[str] = (), see
     Raises
     ------
     DataError
-        If a table has no targets, or fewer than two jets have one.
+        If a table has no targets, or fewer than two jets have one; if a momentum or mass is NaN or infinite, or a weight negative, NaN
+        or infinite.
     ConfigError
         If two tables have the same name.
     """
@@ -134,6 +135,7 @@ def evaluate(tables: Sequence[RegressionTable], sources: Sequence[str] = (), see
             raise DataError(
                 f"{where}: has no targets, so that nothing can be evaluated; predict a file that has the target columns"
             )
+        _check_numbers(table, where)
         present = table.targets[:, 0] > 0
         if np.count_nonzero(present & (table.weights > 0)) < 2:
             raise DataError(f"{where}: {np.count_nonzero(present)} of {len(table)} jets have a target; give jets that have one")
@@ -153,6 +155,16 @@ def evaluate(tables: Sequence[RegressionTable], sources: Sequence[str] = (), see
         result.regressions[table.name] = entry
         result.histograms[table.name] = histograms
     return result
+
+
+def _check_numbers(table: RegressionTable, where: str) -> None:
+    for what, values in (("predictions", table.predictions), ("targets", table.targets), ("jet momenta", table.jets)):
+        bad = int(np.count_nonzero(~np.isfinite(values).all(axis=1)))
+        if bad:
+            raise DataError(f"{where}: the {what} of {bad} of {len(table)} jets are NaN or infinite; predict these jets again")
+    bad = int(np.count_nonzero(~(np.isfinite(table.weights) & (table.weights >= 0))))
+    if bad:
+        raise DataError(f"{where}: the weights of {bad} of {len(table)} jets are negative, NaN or infinite; give at least zero")
 
 
 def resolution(response: Floats, weights: Floats) -> tuple[float, float]:

@@ -227,7 +227,7 @@ class IrrepPair(Representation):
 
     @property
     def metric(self) -> Tensor:
-        """The invariant form of even parity, twice the real part of that of (k, n), (dim, dim); B² - E² on the (2, 0) pair."""
+        """The invariant form of even parity, twice the real part of that of (k, n), (dim, dim); (B² - E²) / 2 on the (2, 0) pair."""
         form = Irrep(self.k, self.n).metric.to(torch.complex128)
         basis = rep.cartesian_basis(self.k, self.n)
         form = basis.conj() @ form @ basis.mH
@@ -268,8 +268,9 @@ def real_irreps(maxdim: int) -> tuple[AnyIrrep, ...]:
 
 
 def apply_matrix(matrix: Tensor, x: Tensor) -> Tensor:
-    """Multiply the last axis of ``x`` by a (dim, dim) matrix, in the precision and on the device of ``x``."""
-    dtype = x.dtype.to_complex() if matrix.is_complex() else x.dtype
+    """Multiply the last axis of ``x`` by a (dim, dim) matrix, on the device and in the precision of ``x``, float64 of whole numbers."""
+    dtype = x.dtype if x.is_floating_point() or x.is_complex() else torch.float64
+    dtype = dtype.to_complex() if matrix.is_complex() else dtype
     return x.to(dtype) @ matrix.to(device=x.device, dtype=dtype).mT
 
 

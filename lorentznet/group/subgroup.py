@@ -59,6 +59,10 @@ class Subgroup:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("subgroups are immutable")
 
+    def __reduce__(self) -> tuple[type[Subgroup], tuple[Tensor, frozenset[Signs]]]:
+        """Copies and pickles are made anew from algebra and reflections."""
+        return Subgroup, (self.algebra, self.reflections)
+
     @classmethod
     def of(cls, name: str) -> Subgroup:
         """A subgroup by name, see :func:`subgroup_names`; :class:`ConfigError` with the nearest match if there is none."""

@@ -269,7 +269,9 @@ class CGENN(nn.Module):
 
     def forward(self, frame: BeamJets, extra: None = None) -> Tensor:
         """Log-odds (jets, 1) of two classes, or logits (jets, classes)."""
-        nodes = frame.nodes
+        nodes, classes = frame.nodes, self.readout[-1].out_features
+        if not len(nodes):  # products of arrays without elements have no shape
+            return frame.momenta.new_zeros((0, 1 if classes == 2 else classes))
         p = torch.where(nodes[..., None], frame.momenta, 0)
         masses = torch.where(nodes, frame.masses, 0)
         features = torch.log1p(torch.stack((torch.where(frame.mask, masses, 0), torch.where(frame.mask, 0, masses))))
@@ -282,4 +284,4 @@ class CGENN(nn.Module):
             x, h = layer(x, h, p, features, nodes, counted, None if number else embedding)
         summed = torch.where(nodes, torch.cat((h, invariants(x))), 0).sum(-1).T
         logits: Tensor = self.readout(summed / counted.sum(1, keepdim=True))
-        return logits[:, 1:] - logits[:, :1] if logits.shape[1] == 2 else logits
+        return logits[:, 1:] - logits[:, :1] if classes == 2 else logits

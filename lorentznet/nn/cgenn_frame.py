@@ -65,8 +65,9 @@ class BeamParticles(FrameConditioner):
         """Momenta, beams and masses; everything that is returned has ``dtype``."""
         batch = self.with_references(batch)
         with torch.autocast(batch.p4.device.type, enabled=False):
-            particles, mask = to_dense(batch.p4, batch.ptr, batch.batch)
-            beams = _NEAR * batch.references + _FAR * batch.references.flip(1)
+            particles, mask = to_dense(batch.p4.double(), batch.ptr, batch.batch)
+            references = batch.references.double()
+            beams = _NEAR * references + _FAR * references.flip(1)
             momenta = torch.cat((beams.to(particles), particles), 1)
             if self.conditioning == "frame":
                 momenta = self._at_rest(momenta, particles.sum(1), mask)

@@ -38,7 +38,7 @@ class FullyConnectedProduct(EquivariantModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multivectors (16, channels, jets, particles), or with any other axes behind the second."""
-        return (self.left(x) + geometric_product(x, self.right(x), weights=self.weight)) / 2**0.5
+        return (self.left(x) + geometric_product(x, self.right(x), weights=self.weight).to(x)) / 2**0.5
 
     def of_combined(self, z: Tensor, combine: Tensor, filled: Sequence[slice]) -> Tensor:
         """The same for x = combine z, without the bias.
@@ -58,7 +58,7 @@ class FullyConnectedProduct(EquivariantModule):
         product = geometric_product(
             ALL_GRADES.mixed(x.expand(5, -1, -1), z), ALL_GRADES.mixed(right @ combine, z), weights=weight
         )
-        return (ALL_GRADES.mixed(self.left.weight @ combine, z) + product) / 2**0.5
+        return (ALL_GRADES.mixed(self.left.weight @ combine, z) + product.to(z)) / 2**0.5
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:

@@ -109,10 +109,12 @@ class FrameConditioner(nn.Module):
     ``conditioning`` is ``"frame"`` (the default) or ``"lab"``: the latter skips the boost and the mass shell and works in the network's
     dtype throughout. It is the same function in exact arithmetic for massless particles, and exists to show what the front end is worth.
 
-    A jet whose mass vanishes to rounding (exactly collinear particles), or of a single particle that is massless by decree, has no rest
-    frame. Its momenta are taken as they are, in units of their sum: in another frame they differ by a rotation and nothing else, so this is
-    covariant too. (A momentum that is read out of a single particle lies on the light cone, and is covariant up to the particle's mass.)
-    References that are particles are left out of such a jet, which has no scale to measure them by.
+    A jet whose mass vanishes to rounding (M < 1.2e-7 E: exactly collinear particles), or of a single particle that is massless by decree,
+    has no rest frame. Its momenta are taken as they are, in units of their sum: in another frame they differ by a rotation and nothing
+    else, so this is covariant too. (A momentum that is read out of a single particle lies on the light cone, and is covariant up to the
+    particle's mass.) References that are particles are left out of such a jet, which has no scale to measure them by.
+
+    ln M of a jet with a momentum that is NaN or infinite is NaN, and so is all that networks make of the jet.
     """
 
     reference_names: ClassVar[tuple[str, ...]] = tuple(REFERENCES)
@@ -167,8 +169,8 @@ class FrameConditioner(nn.Module):
         """Condition a batch; everything returned has ``dtype``, whatever autocast says."""
         batch = self.with_references(batch)
         with torch.autocast(batch.p4.device.type, enabled=False):
-            dense, mask = to_dense(batch.p4, batch.ptr, batch.batch)
-            references = batch.references if self.vectors else dense.new_zeros((dense.shape[0], 0, 4))
+            dense, mask = to_dense(batch.p4.double(), batch.ptr, batch.batch)
+            references = batch.references.double() if self.vectors else dense.new_zeros((dense.shape[0], 0, 4))
             if self.conditioning == "lab":
                 return self._lab(dense.to(dtype), mask, references.to(dtype))
             return self._rest_frame(dense, mask, references, dtype)
@@ -203,7 +205,7 @@ class FrameConditioner(nn.Module):
         massless = self.mass == "massless" and indicators is None
         excess = None if massless else (energy.square() - length.square()).clamp_min(0)
         product, angle = pair_invariants(momenta[..., 1:], length, energy, excess)
-        log_mass = torch.where(degenerate, _MASS_FLOOR, unit).clamp_min(_MASS_FLOOR).log()
+        log_mass = _log_mass(torch.where(degenerate, _MASS_FLOOR, unit), total)
         return JetFrame(
             momenta=momenta.to(dtype),
             mask=mask,
@@ -234,7 +236,7 @@ class FrameConditioner(nn.Module):
         product = minkowski_dot(momenta[:, :, None], momenta[:, None]).clamp_min(0)
         pair_energy = energy[:, :, None] * energy[:, None]
         angle = product / torch.where(pair_energy > 0, pair_energy, 1)
-        log_mass = torch.where(degenerate, _MASS_FLOOR, unit).clamp_min(_MASS_FLOOR).log()
+        log_mass = _log_mass(torch.where(degenerate, _MASS_FLOOR, unit), total)
         neighbours = self._nearest(product, angle, momenta, references, mask, indicators)
         logs = (product + _EPSILON).log(), (angle + _EPSILON).log()
         kept = (unit[:, None] * rest).double(), unit.double()  # no boost, but a unit
@@ -283,3 +285,8 @@ class FrameConditioner(nn.Module):
             return found
         reference = indicators.any(-1)
         return found | (pair_mask(mask | reference) & (reference[:, :, None] | reference[:, None]))
+
+
+def _log_mass(mass: Tensor, total: Tensor) -> Tensor:
+    """ln M; NaN for a jet with a momentum that is not finite, so that whatever is made of the jet is NaN too."""
+    return torch.where(total.isfinite().all(-1), mass.clamp_min(_MASS_FLOOR).log(), torch.nan)

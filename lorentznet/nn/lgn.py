@@ -10,9 +10,9 @@ invariants of all levels are summed over the particles and mapped linearly to th
 
 This is the published structure in the real basis, 2C real channels for C complex ones, without the paths that vanish or repeat others,
 with factorised messages, masks after every map that has a bias, log-odds as output, and seen from the jet's rest frame: momenta are in
-units of M, s_ij = ln(1 + p_i.p_j / (kappa M^2)) / 3 with kappa = e^-12, on the half line, takes the place of the root of \|p_ij^2\|, and
-invariants are those of :class:`~lorentznet.nn.invariants.IrrepInvariants`: the published ones, compressed by asinh, and the rest-frame
-energies of vectors.
+units of M / 16 and sums over neighbours and over particles are divided by 16; s_ij = ln(1 + p_i.p_j / (kappa M^2)) / 3 with
+kappa = e^-12, on the half line, takes the place of the root of \|p_ij^2\|, and invariants are those of
+:class:`~lorentznet.nn.invariants.IrrepInvariants`: the published ones, compressed by asinh, and the rest-frame energies of vectors.
 """
 
 from __future__ import annotations

@@ -22,15 +22,16 @@ from lorentznet.group.minkowski import minkowski_dot, minkowski_square
 GraphKind = Literal["all", "knn-angle", "knn-product", "knn-deltar"]
 GRAPHS: tuple[GraphKind, ...] = ("all", "knn-angle", "knn-product", "knn-deltar")
 
-_RELATIVE, _ABSOLUTE = 1e-9, 1e-18  # distances that differ by less are the same: rounding must not choose among them
+_RELATIVE, _ABSOLUTE = 1e-6, 1e-16  # distances that differ by less are the same: rounding must not choose among them
 _SMALLEST_SHARE = 1e-12  # of p.b in P.b
 
 
 def nearest_particles(distance: Tensor, mask: Tensor, k: int) -> Tensor:
     """Which particles are among the k nearest of each particle.
 
-    Two particles at the same distance, such as two in the same cell of a calorimeter, are both in or both out: the order in which they
-    are given cannot decide, so the number of neighbours exceeds k where the k-th place is shared.
+    Two particles at the same distance (to a millionth), such as two in the same cell of a calorimeter, are both in or both out: neither
+    the order in which they are given nor rounding can decide, up to boosts of gamma = 1000 of the jet; so the number of neighbours exceeds
+    k where the k-th place is shared.
 
     Parameters
     ----------

@@ -38,6 +38,8 @@ class PairBasis(nn.Module):
 
     def __init__(self, product: int = 8, angle: int = 6, absolute: int = 0) -> None:
         super().__init__()
+        if not product + angle + absolute:
+            raise ValueError("a pair basis needs at least one bell")
         self.numbers = (product, angle, absolute)
         self.n_functions = product + angle + absolute + 1
 
@@ -52,8 +54,6 @@ class PairBasis(nn.Module):
         )
         kept = [(graph.pairs(x), number, limits) for x, number, limits in arguments if number]
         real = torch.ones_like(graph.pairs(frame.log_product), dtype=torch.bool) if graph.real is None else graph.real
-        if not kept:
-            raise ValueError("a pair basis needs at least one bell")
         ranges, values = [(number, *limits) for _, number, limits in kept], [x for x, _, _ in kept]
         # Compiled, a row filled from the one before it would be a copy of all rows.
         rows: Tensor = _bells(ranges, real, values) if torch.compiler.is_compiling() else _Bells.apply(ranges, real, *values)
@@ -116,9 +116,11 @@ class _Bells(torch.autograd.Function):
             stop = start + number
             if ctx.needs_input_grad[2 + number_of_argument]:
                 width = spacing_of(number, low, high)
-                centres = low + width * torch.arange(number, dtype=x.dtype, device=x.device).view(-1, *[1] * x.ndim)
-                slopes = (centres - x) / width**2 * rows[start:stop]
-                gradients.append((gradient[start:stop] * torch.where(rows[start:stop] > 0, slopes, 0)).sum(0))
+                s = (x - low) / width
+                varies = (s > -_MARGIN) & (s < number - 1 + _MARGIN) & (rows[-1] > 0)
+                slopes = (torch.arange(number, dtype=x.dtype, device=x.device).view(-1, *[1] * x.ndim) - s) / width
+                slopes = torch.where(varies, slopes * rows[start:stop], 0)
+                gradients.append((gradient[start:stop] * slopes).sum(0))
             else:
                 gradients.append(None)
             start = stop

@@ -23,16 +23,16 @@ import torch
 from torch import Tensor, nn
 
 from lorentznet.errors import ConfigError
-from lorentznet.group.irreps import IrrepPair, Irreps, real_irreps
+from lorentznet.group.irreps import IrrepPair
 from lorentznet.nn.cg_layer import CGLayer
 from lorentznet.nn.embedding import ParticleScalars, directions
 from lorentznet.nn.frame import JetFrame
 from lorentznet.nn.graph import graph_of
 from lorentznet.nn.invariants import VECTOR, IrrepInvariants
 from lorentznet.nn.lgn import LGNNetwork
-from lorentznet.nn.mixing import SCALAR
 from lorentznet.nn.radial import PairBasis
 from lorentznet.taggers.base import register
+from lorentznet.taggers.cg_irreps import check_reached, check_without_vectors, sorted_irreps
 from lorentznet.taggers.equivariant import EquivariantConfig, EquivariantTagger, make_readout, read_out, refuse_unused
 
 
@@ -71,46 +71,6 @@ class CGConfig(EquivariantConfig):
     at_least: ClassVar[Mapping[str, int]] = {**EquivariantConfig.at_least, "products": 1, "width": 1}
 
 
-def sorted_irreps(text: str, maxdim: int | None = None) -> Irreps:
-    """The features' irreps, merged, in the package's order, scalars first.
-
-    Parameters
-    ----------
-    text
-        Irreps with their multiplicities.
-    maxdim
-        Add all real irreps below, see :class:`CGConfig`.
-
-    Raises
-    ------
-    ConfigError
-        If scalars are missing, or an irrep is a lone complex one, (k, n) with k != n, or not below ``maxdim``.
-
-    Examples
-    --------
-    >>> sorted_irreps("8x(0,0)+4x(1,1)", maxdim=3)
-    8x(0,0)+4x(1,1)+4x((2,0)+(0,2))+4x(2,2)
-    """
-    irreps = Irreps(text).simplify()
-    present = [irrep for _, irrep in irreps]
-    if SCALAR not in present:
-        raise ConfigError(f"irreps: '{text}' lacks {SCALAR}; the tagger needs scalars (0,0)")
-    if not irreps.is_real:
-        raise ConfigError(f"irreps: '{text}' has a lone (k,n) with k != n, which is complex; write the pair, e.g. ((2,0)+(0,2))")
-    if maxdim is None:
-        return irreps
-    if maxdim < 1:
-        raise ConfigError(f"maxdim must be at least 1, got {maxdim}")
-    below = real_irreps(maxdim)
-    for irrep in present:
-        if irrep not in below:
-            raise ConfigError(
-                f"maxdim: {irrep} of irreps '{text}' is not among those below {maxdim}: {', '.join(map(str, below))}"
-            )
-    fewest = min(irreps.multiplicities)
-    return Irreps([*irreps, *((fewest, irrep) for irrep in below if irrep not in present)]).simplify()
-
-
 class CGNetwork(nn.Module):
     """Embedding, layers and read-out behind the front end."""
 
@@ -120,7 +80,10 @@ class CGNetwork(nn.Module):
         present = [irrep for _, irrep in self.irreps]
         self.vector_term = present.index(VECTOR) if VECTOR in present else None
         if self.vector_term is None:
-            _check_without_vectors(config, self.irreps)
+            check_without_vectors(
+                self.irreps, {"messages of order 2": config.order == 2, "the task 'momentum'": config.task == "momentum"}
+            )
+        check_reached(self.irreps, config.hodge, config.order)
         self.basis = PairBasis(*config.bells)
         self.features = ParticleScalars(n_references, config.scalars)
         scalars = self.irreps.terms[0][0]
@@ -162,18 +125,6 @@ class CGNetwork(nn.Module):
         return read_out(self.readout, particles, found, frame)
 
 
-def _check_without_vectors(config: CGConfig, irreps: Irreps) -> None:
-    """Refuse what needs vectors."""
-    others = [str(irrep) for _, irrep in irreps if irrep != SCALAR]
-    for wanted, what in (
-        (bool(others), f"{', '.join(others)}, which are made of them"),
-        (config.order == 2, "messages of order 2"),
-        (config.task == "momentum", "the task 'momentum'"),
-    ):
-        if wanted:
-            raise ConfigError(f"irreps: '{config.irreps}' lacks {VECTOR}; add vectors for {what}")
-
-
 _OF_LGN = (
     "design",
     "irreps",
@@ -200,6 +151,7 @@ def make_network(config: CGConfig, n_references: int, outputs: int) -> nn.Module
     irreps = sorted_irreps(config.irreps, config.maxdim)
     if VECTOR not in [irrep for _, irrep in irreps]:
         raise ConfigError(f"irreps: '{config.irreps}' lacks {VECTOR}; design lgn needs scalars (0,0) and vectors (1,1)")
+    check_reached(irreps, config.hodge)
     if len(set(irreps.multiplicities)) > 1:
         raise ConfigError(f"irreps: '{config.irreps}' has several multiplicities; design lgn needs one for all irreps")
     if min(config.layers, config.bells[0]) < 1:
@@ -214,7 +166,7 @@ def make_network(config: CGConfig, n_references: int, outputs: int) -> nn.Module
 class CGTagger(EquivariantTagger):
     """Clebsch-Gordan network over the jet's complete graph, or the nearest neighbours of each particle.
 
-    Invariant under O+(1,3) (rotations, boosts, parity), or SO+(1,3) if ``hodge`` is on and there are pairs (k,n)+(n,k).
+    Invariant under O+(1,3) (rotations, boosts, parity), or SO+(1,3) if ``hodge`` is on and pairs (k,n)+(n,k) are read.
     """
 
     name: ClassVar[str] = "cg"
@@ -257,6 +209,8 @@ class CGTagger(EquivariantTagger):
     def __init__(self, config: CGConfig) -> None:
         super().__init__(config)
         self.network = make_network(config, self.frame.n_reference_scalars, self.n_outputs)
-        # Without a pair there is nothing for the star to act on, and no product of the other irreps is a pseudotensor.
+        # Without a pair there is nothing for the star to act on, and no product of the other irreps is a pseudotensor; and only the
+        # second of the levels of 2020 reads what the star has made.
         pairs = any(isinstance(irrep, IrrepPair) for _, irrep in sorted_irreps(config.irreps, config.maxdim))
-        self.architecture = "SO+(1,3)" if config.hodge and pairs else "O+(1,3)"
+        broken = config.hodge and pairs and config.layers >= (2 if config.design == "lgn" else 1)
+        self.architecture = "SO+(1,3)" if broken else "O+(1,3)"

@@ -64,6 +64,12 @@ class CliffordConfig(EquivariantConfig):
             Grades(self.grades)
         except ValueError as error:
             raise ConfigError(str(error)) from None
+        if {3, 4} & set(self.grades) and 2 not in self.grades:
+            dead = " and ".join(str(grade) for grade in self.grades if grade > 2)
+            raise ConfigError(
+                f"grades: {', '.join(map(str, self.grades))} lack 2, without which no product of vectors makes {dead}; "
+                f"add 2, or leave {dead} out"
+            )
         if self.padded and self.design != "cgenn":
             raise ConfigError("padded: true needs design cgenn; design residual does not depend on padding")
 

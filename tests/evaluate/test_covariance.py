@@ -4,9 +4,11 @@ import csv
 import json
 
 import pytest
+import torch
 
 from lorentznet import taggers
-from lorentznet.errors import ConfigError
+from lorentznet.data.batch import JetBatch
+from lorentznet.errors import ConfigError, DataError
 from lorentznet.evaluate import covariance, invariance
 from lorentznet.testing import toy_jets
 from lorentznet.testing.measure import awakened
@@ -81,6 +83,18 @@ def test_what_cannot_be_asked(asked, words):
     momentum = taggers.create("cg", "tiny", seed=1, task="momentum")
     with pytest.raises(ConfigError, match=words):
         covariance.scan({"net": momentum}, toy_jets(4), **asked)
+
+
+def test_jets_without_particles_have_no_momentum_to_compare():
+    tagger = awakened(taggers.create("cg", "tiny", seed=1, task="momentum"))
+    jets = toy_jets(4)
+    some = JetBatch.from_arrays(jets.p4, [*jets.counts.tolist(), 0])
+    found = covariance.scan({"net": tagger}, some, gammas=(2.0,), dtypes=("float64",), transformations=("boost",))
+    assert found.regressions["net"]["float64"]["frame"]["boost"]["2"]["max"] < 1e-10
+    assert found.about["empty_jets"] == 1
+    assert "(4 jets, 1 without particles left out, seed 1)" in found.table()
+    with pytest.raises(DataError, match="covariance: no jet has a particle"):
+        covariance.scan({"net": tagger}, JetBatch.from_arrays(torch.zeros(0, 4), [0]))
 
 
 def test_momenta_are_not_scanned_for_invariance_nor_logits_for_covariance():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
+from lorentznet.errors import ConfigError
 from lorentznet.evaluate.intervals import (
     LEVEL,
     Estimate,
@@ -60,6 +61,18 @@ def test_nothing_passed_keeps_the_limit_of_clopper_and_pearson():
     assert np.all(np.diff(low) > 0)
     assert np.all(np.diff(high)[1:] > 0)
     assert np.all(low[1:-1] > clopper_pearson(np.arange(51), 50)[0][1:-1])
+
+
+@pytest.mark.parametrize("level", [95, 1.0, 0.0, -0.5, math.nan])
+@pytest.mark.parametrize("interval", [clopper_pearson, jeffreys, lambda k, n, level: normal_on_logit_scale(k / n, 0.1, n, level)])
+def test_a_level_is_a_probability(interval, level):
+    with pytest.raises(ConfigError, match=r"between 0 and 1, got .*; write 0.95 for 95 %"):
+        interval(3, 10, level)
+
+
+def test_intervals_have_names():
+    with pytest.raises(ConfigError, match="unknown interval 'jeffrey'; did you mean 'jeffreys'"):
+        count_interval(3, 10, method="jeffrey")
 
 
 def test_logit_scale_stays_within_bounds():

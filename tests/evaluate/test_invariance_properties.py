@@ -190,6 +190,15 @@ def test_layers_of_both_networks_are_equivariant_in_both_frames(name: str) -> No
     assert 1e-9 < max(error.own for error in errors.values() if error.own is not None) < 1e-5
 
 
+@pytest.mark.parametrize("changes", [{"mass": "keep"}, {"references": ("beams", "time"), "references_as": "particles"}])
+def test_rounding_of_what_no_network_reads_is_no_broken_symmetry(changes) -> None:
+    """p_i.p_i, whose rounding is that of the mass of a nearly massless particle."""
+    tagger = taggers.create("cg", "tiny", seed=1, **changes)
+    scanned = layers_of(tagger)
+    assert scanned.layers["float64", "frame"]["frame"].total < 1e-9
+    assert not any("broken" in line for line in scanned.verdict())
+
+
 def test_transforms_of_each_jet_are_those_of_the_laws() -> None:
     generator = torch.Generator().manual_seed(1)
     transforms = [LorentzTransform.random("O+(1,3)", 1.0, generator) for _ in range(3)]

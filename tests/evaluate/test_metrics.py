@@ -259,6 +259,12 @@ def test_errors_are_one_line(labels, logits, weights, words):
     assert "\n" not in str(caught.value)
 
 
+def test_a_class_against_itself():
+    for metric in (metrics.auc, metrics.background_rejection):
+        with pytest.raises(DataError, match="class 1 cannot be signal and background; give two classes"):
+            metric([0, 1, 0, 1], np.zeros((4, 3)), signal=1, background=1)
+
+
 def test_signal_efficiency_out_of_range():
     with pytest.raises(DataError, match="not in"):
         metrics.background_rejection([0, 1], [0.0, 1.0], signal_efficiency=0.0)

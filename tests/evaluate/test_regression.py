@@ -112,6 +112,23 @@ def test_errors():
         evaluate([table(50, without=0), table(50, without=0)])
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("predictions", np.nan, "the predictions of 3 of 50 jets are NaN or infinite"),
+        ("jets", np.inf, "the jet momenta of 3 of 50 jets are NaN or infinite"),
+        ("targets", np.nan, "the targets of 3 of 50 jets are NaN or infinite"),
+        ("weights", np.nan, "the weights of 3 of 50 jets are negative, NaN or infinite"),
+        ("weights", -1.0, "the weights of 3 of 50 jets are negative, NaN or infinite"),
+    ],
+)
+def test_numbers_that_no_resolution_can_be_made_of(column, value, words):
+    spoilt = table(50, without=0)
+    getattr(spoilt, column)[:3] = value
+    with pytest.raises(DataError, match=rf"^a\.root: {words}"):
+        evaluate([spoilt], ["a.root"])
+
+
 def test_written_and_read(tmp_path):
     found = evaluate([table(300), table(300, "mass", name="m")])
     found.write(tmp_path)

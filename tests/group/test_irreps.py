@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lorentznet.errors import ConfigError
-from lorentznet.group import Irrep, IrrepPair, Irreps, LorentzTransform, real_irreps
+from lorentznet.group import CliffordAlgebra, Irrep, IrrepPair, Irreps, LorentzTransform, real_irreps
 
 quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
@@ -194,3 +194,10 @@ def test_random_has_unit_variance_and_follows_its_generator():
 def test_wrong_shapes_are_named(act, words):
     with pytest.raises(ConfigError, match=words):
         act(LorentzTransform.parity())
+
+
+def test_whole_numbers_are_transformed_as_numbers():
+    boost = LorentzTransform.boost(torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64))
+    found = Irrep(1, 1).act(boost, torch.tensor([1, 0, 0, 0]))
+    assert torch.equal(found, boost.matrix[:, 0])
+    assert torch.equal(CliffordAlgebra(1, 3).act(boost, torch.eye(16, dtype=torch.int64)[1])[1:5], boost.matrix[:, 0])

@@ -1,5 +1,7 @@
+import copy
 import itertools
 import math
+import pickle
 
 import pytest
 import torch
@@ -261,3 +263,10 @@ def test_aliases_and_unknown_names():
     assert "\n" not in str(caught.value)
     with pytest.raises(ConfigError, match="finite"):
         Subgroup.stabiliser([[1.0, 0, 0, math.inf]])
+
+
+def test_subgroups_can_be_copied_and_pickled():
+    for group in (Subgroup.of("O(3)"), Subgroup.stabiliser([[1.0, 0.0, 0.0, 1.0]])):
+        for again in (copy.copy(group), copy.deepcopy(group), pickle.loads(pickle.dumps(group))):
+            assert again == group
+            assert hash(again) == hash(group)

@@ -64,8 +64,8 @@ def test_particles_in_one_cell_are_neighbours_in_any_order_and_frame(kind):
     conditioner = FrameConditioner(graph=kind, neighbours=5)
     batch = conditioner.with_references(batch)
     here = conditioner(batch, F64).neighbours
-    for seed in range(3):
-        boost = LorentzTransform.random(rapidity=3.0, generator=torch.Generator().manual_seed(seed))
+    for seed, rapidity in enumerate((3.0, 3.0, 7.0)):
+        boost = LorentzTransform.random(rapidity=rapidity, generator=torch.Generator().manual_seed(seed))
         assert torch.equal(conditioner(batch.transformed(boost.matrix), F64).neighbours, here)
     order = torch.cat([torch.randperm(n) + start for n, start in zip(batch.counts.tolist(), batch.ptr.tolist(), strict=False)])
     there = conditioner(batch.with_momenta(batch.p4[order]), F64).neighbours

@@ -122,6 +122,25 @@ def test_bells_from_their_neighbours_are_bells(generator):
         assert torch.autograd.gradcheck(function, x.clamp(-16.0).requires_grad_())
 
 
+def test_slopes_of_bells_are_those_of_what_is_computed(generator):
+    """Beyond five widths the argument stands still, and gradients are zero, eager and compiled."""
+    real = torch.rand((3, 7, 7), generator=generator) < 0.7
+    x = (torch.rand((3, 7, 7), generator=generator, dtype=F64) * 80 - 45).requires_grad_()
+    weights = torch.randn((sum(number for number, _, _ in RANGES) + 1, 1, 1, 1), generator=generator, dtype=F64)
+    slopes = [
+        torch.autograd.grad((weights * rows).sum(), x)[0]
+        for rows in (_Bells.apply(RANGES, real, x, 0.5 * x), _bells(RANGES, real, (x, 0.5 * x)))
+    ]
+    assert torch.allclose(*slopes, rtol=0, atol=1e-14)
+    assert (slopes[0] == 0).any()
+    assert (slopes[0].abs() > 1e-2).any()
+
+
+def test_a_pair_basis_has_a_bell():
+    with pytest.raises(ValueError, match="at least one bell"):
+        PairBasis(0, 0, 0)
+
+
 def test_far_away_and_masked_bells_vanish():
     mask = pair_mask(torch.tensor([[True, True, False]]))
     assert mask.tolist() == [[[False, True, False], [True, False, False], [False, False, False]]]

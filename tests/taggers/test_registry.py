@@ -66,6 +66,13 @@ def test_the_seed_fixes_the_weights_and_leaves_the_global_generator_alone():
         ({"name": "cg", "irreps": "4x(0,0)", "task": "momentum"}, r"lacks \(1,1\); add vectors for the task 'momentum'"),
         ({"name": "cg", "irreps": "4x(0,0)", "design": "lgn"}, r"lacks \(1,1\); design lgn needs"),
         ({"name": "cg", "irreps": "4x(0,0)+2x(1,1)+1x(2,0)"}, "write the pair"),
+        ({"name": "cg", "irreps": "4x(0,0)+2x(1,1)+1x(3,3)"}, r"nothing makes \(3,3\) out of \(0,0\), \(1,1\).*e.g. \(2,2\) for"),
+        (
+            {"name": "cg", "irreps": "4x(0,0)+2x(1,1)+1x((1,0)+(0,1))"},
+            r"nothing makes \(\(1,0\).*odd k \+ n, which is never made",
+        ),
+        ({"name": "cg", "preset": "lgn", "irreps": "4x(0,0)+4x(1,1)+4x(3,3)"}, r"nothing makes \(3,3\)"),
+        ({"name": "clifford", "grades": [0, 1, 3]}, "grades: 0, 1, 3 lack 2, without which .* makes 3; add 2, or leave 3 out"),
         ({"name": "cg", "products": 0}, "products must be at least 1, got 0"),
         ({"name": "clifford", "classes": 1}, "classes must be at least 2"),
         ({"name": "clifford", "dropout": 1.0}, "dropout must be at least 0 and below 1"),
@@ -96,6 +103,7 @@ def test_symmetry_follows_from_architecture_and_references():
     assert symmetry() == Subgroup.of("O+(1,3)")
     assert symmetry(hodge=True) == Subgroup.of("SO+(1,3)")
     assert symmetry(hodge=True, irreps="4x(0,0)+4x(1,1)+4x(2,2)") == Subgroup.of("O+(1,3)")  # nothing for the star to act on
+    assert symmetry(hodge=True, layers=0) == Subgroup.of("O+(1,3)")  # nothing makes bivectors
     beams, time, both = symmetry(references=["beams"]), symmetry(references=["time"]), symmetry(references=["beams", "time"])
     assert both == beams.meet(time)
     assert both <= beams <= symmetry()
@@ -179,12 +187,46 @@ def test_a_batch_with_the_references_of_another_tagger_is_refused(name):
     [("cg", "tiny"), ("cg", "lgn"), ("clifford", "tiny"), ("clifford", "published"), ("part", "tiny"), ("pfn", "tiny")],
 )
 def test_batches_of_nothing(name, preset):
-    """Jets without particles; and no jets at all, which the published network needs not know."""
+    """Jets without particles; and no jets at all."""
     tagger = taggers.create(name, preset, seed=0).eval()
-    for counts in ([0, 0], [])[: 1 if preset == "published" else 2]:
+    for counts in ([0, 0], []):
         logits = tagger(JetBatch.from_arrays(torch.zeros(0, 4, dtype=torch.float64), counts))
         assert logits.shape == (len(counts), 1)
         assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        *[(name, {}) for name in taggers.names()],
+        ("cg", {"layers": 0}),
+        ("cg", {"graph": "knn-angle", "neighbours": 4}),
+        ("cg", {"task": "mass"}),
+        ("cg", {"task": "momentum"}),
+        ("clifford", {"graph": "knn-deltar", "neighbours": 4}),
+    ],
+)
+def test_momenta_that_are_not_finite_give_no_finite_numbers(name, changes, value):
+    """Neither alone in their jet nor among others; and the other jets of the batch do not notice."""
+    tagger = taggers.create(name, "tiny", seed=1, **changes).eval()
+    jets = toy_jets(3, seed=1)
+    p4 = torch.cat((jets.p4, torch.tensor([[5.0, 3.0, 4.0, 0.0]], dtype=torch.float64)))
+    batch = JetBatch.from_arrays(p4, [*jets.counts.tolist(), 1])
+    expected = tagger(batch)
+    p4 = p4.clone()
+    p4[[int(jets.counts[0]) + 2, -1]] = torch.tensor([value, 3.0, value, 0.0], dtype=torch.float64)
+    found = tagger(JetBatch.from_arrays(p4, [*jets.counts.tolist(), 1]))
+    assert not found[[1, 3]].isfinite().any()
+    assert torch.allclose(found[[0, 2]], expected[[0, 2]], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", EQUIVARIANT)
+def test_momenta_in_float32_lose_only_what_their_rounding_took(name):
+    tagger = taggers.create(name, "tiny", seed=1).double()
+    jets = toy_jets(4, seed=1)
+    single = jets.with_momenta(jets.p4.float())
+    assert torch.equal(tagger(single), tagger(jets.with_momenta(single.p4.double())))
 
 
 def test_particle_scalars_are_read_or_missed_with_a_message():

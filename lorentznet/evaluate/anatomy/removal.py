@@ -1,7 +1,7 @@
 """Taking parts out of a network without touching it: what passes between its modules is replaced while hooks are in place.
 
 A feature is replaced by zeros, which is what an equivariant network has where there is nothing; an invariant, whose zero means
-nothing, by its mean over the jets.
+nothing, by its mean over whatever has it: particles, pairs or jets.
 """
 
 from __future__ import annotations
