@@ -3,8 +3,8 @@
 Each command is one file in :mod:`lorentznet.commands` with ``HELP``, ``EXAMPLE``, ``add_arguments(parser)`` and
 ``run(args, console)``. These files import the heavy libraries inside ``run`` only, so that ``--help`` answers at once.
 
-Exit codes: 0; 2 with one line on standard error that names the file and the cure; 130 after Ctrl-C. Anything else is a defect
-of the package and keeps its traceback.
+Exit codes: 0; 2 with one line on standard error that names the file and the cure; 130 after Ctrl-C; 143 if a training is terminated; 141 if
+the reader of a pipe has gone. Anything else is a defect of the package and keeps its traceback.
 """
 
 from __future__ import annotations

@@ -98,7 +98,9 @@ def _warn_of_seen_jets(args: argparse.Namespace, checkpoint: Path, name: str, co
     except CheckpointError:  # a file alone says nothing of its training
         return
     for given, other in overlapping(expand(args.files), known, args.card):
-        console.say(f"warning: {given} has jets in common with {other}, which {name} has seen in training: no test of it")
+        console.say(
+            f"warning: {given} has jets in common with {other}, which {name} saw in training: these scores are no fair test"
+        )
 
 
 def _check_not_read(out: Path, words: Sequence[str], checkpoint: Path) -> None:

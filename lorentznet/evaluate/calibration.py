@@ -156,8 +156,8 @@ def reliability(
 def fit_temperature(labels: ArrayLike, logits: ArrayLike, weights: ArrayLike | None = None, *, level: float = LEVEL) -> Estimate:
     r"""The temperature T for which logits / T have the smallest negative log-likelihood.
 
-    One number cannot learn the jets it is fitted to by heart, but take others than those that are evaluated all the same. The order of
-    the jets, and with it the ROC of two classes, is left as it is. The interval is normal in log T.
+    One parameter can hardly overfit; still, fit it to other jets than those evaluated. The order of the jets, and with it the ROC of two
+    classes, is left as it is. The interval is normal in log T.
 
     Raises
     ------

@@ -170,7 +170,7 @@ class EdgeSum(MessagePassing):  # type: ignore[misc]
         return summed
 
     def message(self, weights: Tensor) -> Tensor:
-        """f_ij: what it multiplies is fetched when it is added up."""
+        """f_ij; x_j is fetched later, while summing."""
         return weights
 
     def aggregate(self, inputs: Tensor, x: Tensor, graph: Any) -> Tensor:

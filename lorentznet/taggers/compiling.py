@@ -1,9 +1,9 @@
 """One compiled program for batches of every shape.
 
 By itself ``torch.compile`` makes a new program for each number of jets or particles that it has not seen, of which batches of jets have
-many, and gives up after a few. Told in advance which lengths vary, it makes one; all other lengths stay numbers that it can reckon with.
-On a CPU inductor makes others for small batches: sums over up to 4,096 numbers, such as the places of particles, it adds up without the
-precautions that it takes for longer ones.
+many, and gives up after a few. If the lengths that vary are marked in advance, it makes one, and treats all others as constants. On a CPU
+inductor makes further ones for small batches, because it adds up to 4,096 numbers, such as the places of particles, without the care for
+rounding that it takes for longer sums.
 """
 
 from __future__ import annotations

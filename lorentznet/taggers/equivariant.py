@@ -120,7 +120,7 @@ class EquivariantConfig:
 
 
 def refuse_unused(config: EquivariantConfig, design: str, used: Sequence[str]) -> None:
-    """Complain of a setting that a design has no use for and that is not as it comes; :class:`~lorentznet.errors.ConfigError`."""
+    """Raise :class:`~lorentznet.errors.ConfigError` if a setting that the design ignores differs from its default."""
     for setting in fields(config):
         found = getattr(config, setting.name)
         if setting.name not in used and found != setting.default:

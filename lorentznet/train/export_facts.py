@@ -132,7 +132,9 @@ def _of_tagger(result: Result, file: str, command: str, run: Path, known_as: str
         own = [key for key, values in taggers.items() if _made_by(values, run)]
         found = own if len(own) == 1 else list(taggers) if len(taggers) == 1 else [key for key in taggers if key == known_as]
         if not found:
-            raise DataError(f"{where}: which tagger is that of {run}? give its name with --tagger; {nearest(known_as, taggers)}")
+            raise DataError(
+                f"{where}: cannot tell which tagger belongs to {run}; name it with --tagger; {nearest(known_as, taggers)}"
+            )
         name = found[0]
     if name not in taggers:
         raise DataError(f"{where}: has no tagger '{name}'; {nearest(name, taggers)}")

@@ -33,7 +33,7 @@ def under_slurm() -> bool:
 
 
 def cluster_environment() -> SLURMEnvironment | None:
-    """Slurm as the one who starts the processes, without Lightning's own handler, which saves inside of it; else None."""
+    """Slurm as launcher of the processes, without Lightning's own signal handler, which would save inside it; else None."""
     if under_slurm() and SLURMEnvironment.detect() and not TorchElasticEnvironment.detect():
         return SLURMEnvironment(auto_requeue=False)
     return None

@@ -42,7 +42,7 @@ class Trained:
             raise CheckpointError(f"{setting}: {error}") from None
 
     def check_scalars(self, setting: str, scalars: int) -> None:
-        """Refuse it if it reads other particle scalars than the jets have, of which it may read none; :class:`ConfigError`."""
+        """Raise :class:`ConfigError` if it reads a number of particle scalars other than 0 or that of the jets."""
         known = getattr(self.tagger.config, "scalars", 0)
         if known not in (0, scalars):
             raise ConfigError(

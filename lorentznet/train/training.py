@@ -109,7 +109,7 @@ def load_jets(config: TrainConfig, console: Console | None = None) -> tuple[JetA
         about = f"classes {', '.join(train.classes)}" if target is None else f"target {', '.join(target.words)}"
         console.say(f"{len(train)} jets for training, {len(val)} for validation; {about}")
         for first, second in overlapping(expand(config.train_words), expand(config.val_words), card):
-            console.say(f"warning: {first} and {second} have jets in common: validation does not show what is learned by heart")
+            console.say(f"warning: {first} and {second} have jets in common: validation cannot show overfitting")
         if train.left_out + val.left_out:
             console.say(f"left out for want of a target: {train.left_out} jets for training, {val.left_out} for validation")
     return train, val
@@ -174,7 +174,7 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
             console.say(what_is_kept(tagger, first, scalars))
         if config.data.mirror and train.scalars is not None:
             names = ", ".join(train.card.scalars) if train.card is not None else f"{train.scalars.shape[1]} of them"
-            console.say(f"data.mirror: the scalars of particles ({names}) are those of the jet itself in its mirror image too")
+            console.say(f"data.mirror: mirrored jets keep the particle scalars ({names}) of the original jet")
         if teachers:
             learned = config.distillation
             train.soft_labels = soft_labels(teachers, train, learned.share, config.data.mirror, device, console, learned.cache)

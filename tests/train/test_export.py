@@ -191,7 +191,7 @@ def test_several_taggers_in_one_evaluation(study):
         facts = pretrained.facts("w", study.export(evaluation={"taggers": taggers}).parent)
         assert facts["metrics"]["auc"] == mine["auc"]
     shutil.rmtree(study.out)
-    refused(study, DataError, "which tagger is that of", evaluation={"taggers": {"a": other, "b": other}})
+    refused(study, DataError, "cannot tell which tagger belongs to", evaluation={"taggers": {"a": other, "b": other}})
     scan = json.loads((study.invariance / "invariance.json").read_text())["taggers"]["cg"]
     chosen = {"a": other, "b": mine | {"provenance": {}}}
     facts = pretrained.facts(

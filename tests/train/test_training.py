@@ -227,7 +227,7 @@ def test_compiled(comparing, make_config, trained, tmp_path):
 def test_validation_jets_that_train_are_said(make_config, jet_file, capsys):
     for val, said in (("#val", False), ("#0:30", True)):
         load_jets(make_config(data__train=f"{jet_file}#train", data__val=f"{jet_file}{val}"), Console())
-        assert ("have jets in common: validation does not show what is learned by heart" in capsys.readouterr().err) is said
+        assert ("have jets in common: validation cannot show overfitting" in capsys.readouterr().err) is said
 
 
 def test_a_selection_that_nothing_passes_is_said(make_config, toys, tmp_path):
