@@ -14,7 +14,8 @@ def keep_freed_memory() -> bool:
     By default glibc takes each large block from the system by ``mmap`` and returns it when it is freed. The temporaries of a
     training step are large, so that every step would let the kernel map and clear the same pages anew. Training the package's
     taggers (batches of 64 jets, one thread) becomes 5-15 % faster by it; where page faults are slow, or networks make more and
-    larger temporaries, it is up to three times. Scoring gains likewise. The setting holds for the whole process and cannot be undone; elsewhere than on Linux with glibc nothing happens.
+    larger temporaries, it is up to three times. Scoring gains likewise. The setting holds for the whole process and cannot be
+    undone; elsewhere than on Linux with glibc nothing happens.
     """
     if not sys.platform.startswith("linux"):
         return False
