@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from lorentznet.cli import main
@@ -64,7 +65,8 @@ def study(arguments: argparse.Namespace) -> None:
     sys.stderr.write(f"{time.process_time() - start:.0f} s of one core\n")
 
 
-if __name__ == "__main__":
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; ``words`` in place of that of the process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT")
     for split in ("train", "val", "test"):
@@ -77,4 +79,8 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--covariance-jets", type=int, default=200)
-    study(parser.parse_args())
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    study(parse())

@@ -13,6 +13,11 @@ from lorentznet.errors import DataError, MissingExtraError
 from .conftest import toy, write_pandas
 
 
+def pandas_frame(path):
+    """What pandas reads."""
+    return pytest.importorskip("pandas").read_hdf(path, "table")
+
+
 @pytest.mark.parametrize("ttv", [np.int64, np.float32])
 @pytest.mark.parametrize("slots", [12, 30])
 def test_every_number_comes_back(tmp_path, jets, slots, ttv):
@@ -95,6 +100,25 @@ def test_missing_column(tmp_path, jets):
         data.read(path, card | {"momenta": card["momenta"] | {"E": "E"}})
     with pytest.raises(DataError, match=r"is of format pandas-hdf5, but card 'toy' is for root"):
         data.read(path, {key: value for key, value in card.items() if key != "format"})
+
+
+def test_several_tables_are_told_apart_by_name(tmp_path, jets):
+    path = write_pandas(tmp_path / "jets.h5", jets)
+    frame = pandas_frame(path)
+    frame.iloc[:7].to_hdf(path, key="few", format="table")
+    with pytest.raises(DataError, match=r"jets.h5: holds several tables \((few, table|table, few)\); name one: .*jets.h5:"):
+        data.read(path)
+    assert len(data.read(f"{path}:few")) == 7
+    with pytest.raises(DataError, match="jets.h5: has no table 'fewer'; did you mean 'few'"):
+        data.read(f"{path}:fewer")
+
+
+def test_components_of_unequal_numbers_are_refused(tmp_path, jets):
+    path = write_pandas(tmp_path / "jets.h5", jets)
+    frame = pandas_frame(path).drop(columns="PZ_19")
+    frame.to_hdf(tmp_path / "cut.h5", key="table", format="table")
+    with pytest.raises(DataError, match=r"cut.h5: '\w+' has (19|20) numbered columns, other branches of card '.*' another number"):
+        data.read(tmp_path / "cut.h5")
 
 
 def test_fixed_format_is_explained(tmp_path):

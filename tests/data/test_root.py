@@ -256,6 +256,23 @@ def test_nanoaod_has_no_constituents(tmp_path):
         data.read(path)
 
 
+@pytest.mark.parametrize(
+    ("branches", "words"),
+    [
+        (("FatJet", "PFCands"), "is CMS PFNano: its candidates stand in index tables, which are not read yet; make one row per jet"),
+        (("Jet", "Particle"), "is Delphes output: its constituents are references, which are not read yet; make one row per jet"),
+    ],
+)
+def test_formats_that_are_recognised_and_refused(branches, words, tmp_path):
+    pt = ak.values_astype(ak.Array([[300.0, 200.0], []]), np.float32)
+    columns = {name: ak.zip({"pt": pt, "eta": pt}) for name in branches}
+    if "Particle" in branches:  # Delphes has branches of these names themselves
+        columns = dict.fromkeys(branches, pt)
+    path = write_ttree(tmp_path / "jets.root", columns, name="Events")
+    with pytest.raises(DataError, match=words):
+        data.read(path)
+
+
 def test_colon_in_the_name_of_a_file(tmp_path, jets):
     path = write_ttree(tmp_path / "jets.root", jets.columns())
     moved = path.rename(tmp_path / "a:b.root")
