@@ -16,7 +16,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.profiler import ProfilerActivity, profile
 
 from lorentznet.data.batch import JetBatch
-from lorentznet.nn.frame import FrameConditioner, to_dense
+from lorentznet.nn.frame import FrameConditioner
+from lorentznet.nn.kinematics import to_dense
 from lorentznet.testing import toy_jets
 
 ORACLES = Path(__file__).parents[2] / "tests" / "oracles"

@@ -58,7 +58,7 @@ class JetSource:
         """True for a URL."""
         return "://" in self.path
 
-    def row_range(self, n_jets: int, card: DatasetCard | None) -> tuple[int, int]:
+    def row_range(self, n_jets: int, card: DatasetCard) -> tuple[int, int]:
         """First row and row after the last, in a file of ``n_jets`` jets.
 
         Raises
@@ -69,8 +69,6 @@ class JetSource:
         if self.rows is None:
             return 0, n_jets
         if isinstance(self.rows, str):
-            if card is None:
-                raise DataError(f"{self}: there is no card that defines the split '{self.rows}'; write rows as #start:stop")
             start, stop = split_rows(card, self.rows, self.path)
             if stop > n_jets:
                 what = f"split '{self.rows}' ends at row {stop}, but the file has {n_jets} jets"

@@ -118,7 +118,7 @@ def explain(
         jets={label: int((y == number).sum()) for number, label in enumerate(chosen.classes)},
         seed=seed,
         loss=Estimate(mean.value, mean.value - mean.error, mean.value + mean.error),
-        auc=_area(y, whole, weights),
+        auc=metrics.mean_auc(y, whole, weights),
         rows=tuple(rows),
         about={"tagger": tagger.name, "parameters": tagger.n_parameters, "source": table.source, **(about or {})},
     )
@@ -194,11 +194,3 @@ class _Whole:
 def _row(part: Part, shares: Shares, loss: Any, auc: Any) -> Row:
     share, norm = (None, None) if part.block is None else (shares.share(*part.block), shares.norm(*part.block))
     return Row(part.kind, part.name, loss, auc, part.layer, share, norm)
-
-
-def _area(labels: NDArray[np.int64], logits: Array, weights: Array) -> Estimate:
-    """The AUC; of several classes the mean of each against all others, with the mean limits."""
-    numbers = [1] if logits.shape[1] == 2 else range(logits.shape[1])
-    areas = [metrics.auc(labels, logits, weights, signal=number) for number in numbers]
-    value, low, high = (float(np.mean([getattr(area, key) for area in areas])) for key in ("value", "low", "high"))
-    return Estimate(value, low, high)

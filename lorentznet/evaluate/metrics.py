@@ -182,6 +182,14 @@ def auc(
     return roc_curve(labels, logits, weights, signal=signal, background=background).auc(level)
 
 
+def mean_auc(labels: ArrayLike, logits: ArrayLike, weights: ArrayLike | None = None) -> Estimate:
+    """Of two classes the AUC; of several the mean of each against all others, with the mean limits (errors fully correlated)."""
+    y, z, w = check(labels, logits, weights)
+    areas = [auc(y, z, w, signal=number) for number in ([1] if z.shape[1] == 2 else range(z.shape[1]))]
+    value, low, high = (float(np.mean([getattr(area, key) for area in areas])) for key in ("value", "low", "high"))
+    return Estimate(value, low, high)
+
+
 def background_rejection(
     labels: ArrayLike,
     logits: ArrayLike,

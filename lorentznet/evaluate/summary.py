@@ -14,7 +14,7 @@ from lorentznet.evaluate import calibration, metrics
 from lorentznet.evaluate.comparison import Scored, compare, correlations
 from lorentznet.evaluate.dependence import MASSES, WorkingPoints, chosen
 from lorentznet.evaluate.evaluation import Evaluation
-from lorentznet.evaluate.intervals import LEVEL, Estimate, Method
+from lorentznet.evaluate.intervals import LEVEL, Method
 from lorentznet.evaluate.scores import ScoreTable, check_same_jets
 from lorentznet.evaluate.tables import Columns
 from lorentznet.evaluate.ties import ties_of
@@ -149,7 +149,7 @@ class _Settings:
         numbers: dict[str, Any] = {"parameters": None}
         if len(classes) > 2:
             numbers |= {
-                "auc": _mean_auc(labels, logits, weights, len(classes)).as_dict(),
+                "auc": metrics.mean_auc(labels, logits, weights).as_dict(),
                 "background_rejection": {},
                 "classes": parts,
             }
@@ -215,13 +215,6 @@ class _Settings:
             details["scaled_reliability"] = scaled.reliability
             numbers |= {"temperature": temperature.as_dict() | {"jets": len(other)}, "scaled": scaled.as_dict()}
         return details, numbers
-
-
-def _mean_auc(labels: NDArray[np.int64], logits: NDArray[np.float64], weights: NDArray[np.float64], classes: int) -> Estimate:
-    """Mean of the areas of each class against the rest; its limits are the mean limits (errors fully correlated)."""
-    each = [metrics.auc(labels, logits, weights, signal=number) for number in range(classes)]
-    value, low, high = (float(np.mean([getattr(area, key) for area in each])) for key in ("value", "low", "high"))
-    return Estimate(value, low, high)
 
 
 def _histogram(

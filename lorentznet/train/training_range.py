@@ -131,8 +131,11 @@ class RangeCheck:
         if not shares:
             return ""
         shown = [quantity for quantity in self.outside if quantity in shares or quantity in ("pt", "abs_eta", "constituents")]
-        first, *others = (f"{_percent(share)}{{}} in {NAMES[quantity]}" for quantity, share in shares.items())
-        found = ", ".join([first.format(" of these jets are outside"), *(other.format("") for other in others)])
+        of_which = [" of these jets are outside", *[""] * (len(shares) - 1)]
+        found = ", ".join(
+            f"{_percent(share)}{words} in {NAMES[quantity]}"
+            for (quantity, share), words in zip(shares.items(), of_which, strict=True)
+        )
         trained = ", ".join(self._words(quantity) for quantity in shown)
         return f"trained on {trained}: {found}; scores are extrapolations{self._units()}"
 

@@ -109,7 +109,7 @@ def test_several_tables_are_told_apart_by_name(tmp_path, jets):
     with pytest.raises(DataError, match=r"jets.h5: holds several tables \((few, table|table, few)\); name one: .*jets.h5:"):
         data.read(path)
     assert len(data.read(f"{path}:few")) == 7
-    with pytest.raises(DataError, match="jets.h5: has no table 'fewer'; did you mean 'few'"):
+    with pytest.raises(DataError, match=r"jets.h5: has no table 'fewer'; did you mean 'few'"):
         data.read(f"{path}:fewer")
 
 
@@ -117,7 +117,9 @@ def test_components_of_unequal_numbers_are_refused(tmp_path, jets):
     path = write_pandas(tmp_path / "jets.h5", jets)
     frame = pandas_frame(path).drop(columns="PZ_19")
     frame.to_hdf(tmp_path / "cut.h5", key="table", format="table")
-    with pytest.raises(DataError, match=r"cut.h5: '\w+' has (19|20) numbered columns, other branches of card '.*' another number"):
+    with pytest.raises(
+        DataError, match=r"cut.h5: '\w+' has (19|20) numbered columns, other branches of card '.*' another number"
+    ):
         data.read(tmp_path / "cut.h5")
 
 

@@ -259,7 +259,10 @@ def test_nanoaod_has_no_constituents(tmp_path):
 @pytest.mark.parametrize(
     ("branches", "words"),
     [
-        (("FatJet", "PFCands"), "is CMS PFNano: its candidates stand in index tables, which are not read yet; make one row per jet"),
+        (
+            ("FatJet", "PFCands"),
+            "is CMS PFNano: its candidates stand in index tables, which are not read yet; make one row per jet",
+        ),
         (("Jet", "Particle"), "is Delphes output: its constituents are references, which are not read yet; make one row per jet"),
     ],
 )
