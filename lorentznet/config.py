@@ -7,6 +7,7 @@ types and ranges are checked (by pydantic, which is imported only here), and an 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -40,10 +41,21 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "configuration")
         return pydantic.TypeAdapter(cls).validate_python(dict(values))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the configuration"
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        place = ".".join(_place(cls, first["loc"])) or "the configuration"
+        more = len({_place(cls, problem["loc"]) for problem in error.errors()}) - 1
+        others = f" (and {more} more)" if more else ""
         given = f", got {first['input']!r}" if first["type"] != "missing" else ""
-        raise ConfigError(f"{where}: {place}: {first['msg'][:1].lower()}{first['msg'][1:]}{given}{more}") from None
+        raise ConfigError(f"{where}: {place}: {first['msg'][:1].lower()}{first['msg'][1:]}{given}{others}") from None
+
+
+def _place(cls: Any, location: Sequence[int | str]) -> tuple[str, ...]:
+    """Names of fields that lead to a value, without the kinds of values that pydantic has tried there."""
+    place: list[str] = []
+    for part in location:
+        if dataclasses.is_dataclass(cls) and part in (hints := get_type_hints(cls)):
+            place.append(str(part))
+            cls = next((hint for hint in (hints[part], *get_args(hints[part])) if dataclasses.is_dataclass(hint)), None)
+    return tuple(place)
 
 
 def _refuse_unknown(cls: Any, values: Any, where: str, path: tuple[str, ...]) -> None:
@@ -51,10 +63,17 @@ def _refuse_unknown(cls: Any, values: Any, where: str, path: tuple[str, ...]) ->
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where}: {'.'.join(path) or 'the whole'} must be a mapping of {', '.join(names)}, got {values!r}")
     hints = get_type_hints(cls)
+    inner = [
+        f"{name}.{field}" for name in names if dataclasses.is_dataclass(hints[name]) for field in get_type_hints(hints[name])
+    ]
     for key, value in values.items():
         if key not in names:
             place = f" in {'.'.join(path)}" if path else ""
-            raise ConfigError(f"{where}: unknown key '{key}'{place}; {nearest(key, names)}")
+            meant = next((word for word in inner if word.endswith(f".{key}")), None)
+            hint = f"did you mean '{meant}'?" if meant else nearest(key, names)
+            raise ConfigError(f"{where}: unknown key '{key}'{place}; {hint}")
+        if isinstance(value, bool) and hints[key] in (int, float):
+            raise ConfigError(f"{where}: {'.'.join((*path, str(key)))}: input should be a number, got {value!r}")
         for hint in (hints[key], *get_args(hints[key])):
             if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
                 _refuse_unknown(hint, value, where, (*path, str(key)))
@@ -103,15 +122,16 @@ def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
-    """``["--optimizer.lr", "1e-3", "--seed=2"]`` as ``{"optimizer.lr": 0.001, "seed": 2}`` (values are read as YAML).
+    """``["--optimizer.lr", "1e-3", "--seed=2"]`` as ``{"optimizer.lr": 0.001, "seed": 2}``.
+
+    Values are numbers, ``true``, ``false``, ``null``, words, lists ``[a, b]`` of these or anything else in brackets that YAML can read.
+    Words, such as ``data/*.root`` or ``run #2.root#500:``, are taken as they are.
 
     Raises
     ------
     ConfigError
-        If a word is not of the form ``--key value`` or ``--key=value``.
+        If a word is not of the form ``--key value`` or ``--key=value``, or brackets cannot be read.
     """
-    import yaml
-
     changes: dict[str, Any] = {}
     words = list(arguments)
     while words:
@@ -120,14 +140,33 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"'{word}' is not understood; overrides are written --key.sub value")
         key, equals, text = word[2:].partition("=")
         if not equals:
-            if not words:
+            if not words or words[0].startswith("--"):
                 raise ConfigError(f"--{key} needs a value")
             text = words.pop(0)
-        value = yaml.safe_load(text)
-        if isinstance(value, str):  # YAML 1.1 reads 1e-3 as a word
-            try:
-                value = float(value)
-            except ValueError:
-                pass
-        changes[key] = value
+        changes[key] = _given(key, text.strip())
     return changes
+
+
+def _given(key: str, text: str) -> Any:
+    """The value of an override."""
+    import yaml
+
+    if not text:
+        raise ConfigError(f"--{key} is empty; give a value, or null for none")
+    listed = re.fullmatch(r"\[([^][{}\"']*)\]", text)
+    if listed:
+        parts = [part.strip() for part in listed[1].split(",")]
+        return [_given(key, part) for part in (parts if parts[-1] else parts[:-1])]
+    if text[0] + text[-1] in ("[]", "{}", '""', "''"):
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            problem = getattr(error, "problem", None) or "no YAML"
+            raise ConfigError(f"--{key} {text}: cannot be read ({problem}); put words in quotes") from None
+    if not re.fullmatch(r"[\w.+-]+", text):
+        return text
+    try:  # YAML 1.1 reads 1e-3 as a word
+        value = yaml.safe_load(text)
+        return value if value is None or isinstance(value, bool | int | float) else float(text)
+    except (ValueError, yaml.YAMLError):
+        return text

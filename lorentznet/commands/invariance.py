@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lorentznet.console import Console
 from lorentznet.errors import CheckpointError, ConfigError
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
     for name, tagger in taggers.items():
         if remark := extrapolation(name, tagger, table):
             console.say(remark)
-    asked = {
+    asked: dict[str, Any] = {
         key: tuple(getattr(args, key))
         for key in ("dtypes", "gammas", "transformations", "parts")
         if getattr(args, key) is not None

@@ -144,8 +144,7 @@ def _logistic(inputs: Array, is_signal: NDArray[np.bool_], weights: Array) -> Ar
         if size <= 1e-6 or loss - reached <= 1e-10 * abs(reached):
             break
         found, loss = new, reached
-    result: Array = found / scale
-    return result
+    return found / scale
 
 
 def compare(

@@ -182,8 +182,7 @@ def measurements(
 
 
 def _applied(matrices: np.ndarray[Any, Any], vectors: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    product: np.ndarray[Any, Any] = (matrices @ vectors[..., None])[..., 0]
-    return product
+    return (matrices @ vectors[..., None])[..., 0]
 
 
 def _momenta(

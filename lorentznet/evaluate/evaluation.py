@@ -58,8 +58,7 @@ class Evaluation:
     @property
     def taggers(self) -> dict[str, dict[str, Any]]:
         """The numbers of each tagger."""
-        taggers: dict[str, dict[str, Any]] = self.numbers["taggers"]
-        return taggers
+        return self.numbers["taggers"]
 
     @property
     def parts(self) -> dict[str, dict[str, Any]]:

@@ -190,8 +190,7 @@ def ensemble_cells(numbers: Numbers) -> list[list[str]]:
 def _correlation(comparison: Numbers, name: str, kind: str) -> float | None:
     found = comparison["correlation"]
     row, column = (found["taggers"].index(tagger) for tagger in (comparison["baseline"], name))
-    value: float | None = found[kind][row][column]
-    return value
+    return found[kind][row][column]
 
 
 def _difference(found: Numbers) -> str:

@@ -192,8 +192,7 @@ def _labels(path: Path, column: NDArray[Any], name: str) -> NDArray[np.int64]:
     whole = column.dtype.kind in "biu" or (column.dtype.kind == "f" and bool(np.all(column == np.rint(column))))
     if column.ndim != 1 or not whole:
         raise DataError(f"{path}: column '{name}' does not hold classes (whole numbers 0, 1, ...); name another by --label")
-    labels: NDArray[np.int64] = column.astype(np.int64)
-    return labels
+    return column.astype(np.int64)
 
 
 def _is_score(column: NDArray[Any], jets: int) -> bool:

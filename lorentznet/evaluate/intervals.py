@@ -231,8 +231,7 @@ def fraction_variance(fraction: ArrayLike, passing: ArrayLike, failing: ArrayLik
     True
     """
     f, squares, rest, weight = (np.asarray(values, np.float64) for values in (fraction, passing, failing, total))
-    variance: NDArray[np.float64] = ((1 - f) ** 2 * squares + f**2 * np.maximum(rest, 0.0)) / weight**2
-    return variance
+    return ((1 - f) ** 2 * squares + f**2 * np.maximum(rest, 0.0)) / weight**2
 
 
 def variance_in_classes(parts: NDArray[np.float64], labels: NDArray[np.int64]) -> float:

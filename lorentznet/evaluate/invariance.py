@@ -254,5 +254,4 @@ def some_jets(jets_in: JetTable | JetBatch, number: int) -> JetBatch:
         return jets_in.select(evenly_spaced(jets_in.n_jets, number)).cpu()
     from lorentznet.data import collate
 
-    batch: JetBatch = collate(jets_in[evenly_spaced(len(jets_in), number).numpy()])
-    return batch
+    return collate(jets_in[evenly_spaced(len(jets_in), number).numpy()])

@@ -158,8 +158,7 @@ def _crossing(gammas: list[str], rms: list[float]) -> float:
     if not math.isfinite(rms[1]) or rms[0] <= 0:
         return first
     share: float = math.log(BROKEN / rms[0]) / math.log(rms[1] / rms[0])
-    crossing: float = first * (last / first) ** share
-    return crossing
+    return first * (last / first) ** share
 
 
 def _separation(scanned: TaggerInvariance) -> Iterator[str]:

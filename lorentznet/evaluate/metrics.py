@@ -116,12 +116,10 @@ def log_odds(logits: ArrayLike, signal: int = 1, background: int | None = 0) -> 
     if signal == background:
         raise DataError(f"class {signal} cannot be signal and background; give two classes, or background=None for all others")
     if background is not None:
-        difference: Array = z[:, signal] - z[:, background]
-        return difference
+        return z[:, signal] - z[:, background]
     others = np.delete(z, signal, axis=1)
     highest = others.max(axis=1)
-    rest: Array = z[:, signal] - (highest + np.log(np.exp(others - highest[:, None]).sum(axis=1)))
-    return rest
+    return z[:, signal] - (highest + np.log(np.exp(others - highest[:, None]).sum(axis=1)))
 
 
 def roc_curve(
@@ -159,8 +157,7 @@ def roc_curve(
 
 
 def _opponents(labels: NDArray[np.int64], signal: int, background: int | None) -> NDArray[np.bool_]:
-    opponents: NDArray[np.bool_] = labels != signal if background is None else labels == background
-    return opponents
+    return labels != signal if background is None else labels == background
 
 
 def auc(

@@ -77,8 +77,7 @@ def cross_entropies(labels: ArrayLike, logits: ArrayLike) -> Array:
     """
     y, z, _ = check(labels, logits)
     highest = z.max(axis=1)
-    losses: Array = highest + np.log(np.exp(z - highest[:, None]).sum(axis=1)) - z[np.arange(len(z)), y]
-    return losses
+    return highest + np.log(np.exp(z - highest[:, None]).sum(axis=1)) - z[np.arange(len(z)), y]
 
 
 def mean_difference(before: ArrayLike, after: ArrayLike, weights: ArrayLike | None = None) -> Difference:
@@ -282,5 +281,4 @@ def _influence(values: Array, weights: Array, mean: float) -> Array:
     total = weights.sum()
     trials = total**2 / np.sum(weights**2) if total > 0 else 0.0
     bessel = np.sqrt(trials / (trials - 1)) if trials > 1 else 0.0
-    added: Array = bessel * weights * (values - mean) / (total if total > 0 else 1.0)
-    return added
+    return bessel * weights * (values - mean) / (total if total > 0 else 1.0)

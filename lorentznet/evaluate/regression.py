@@ -52,8 +52,7 @@ class RegressionEvaluation:
     @property
     def regressions(self) -> dict[str, dict[str, Any]]:
         """The numbers of each regression."""
-        regressions: dict[str, dict[str, Any]] = self.numbers["regressions"]
-        return regressions
+        return self.numbers["regressions"]
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Every estimate: regression, quantity, estimator, figure, value, low, high."""
@@ -159,7 +158,7 @@ def evaluate(tables: Sequence[RegressionTable], sources: Sequence[str] = (), see
 
 def _check_numbers(table: RegressionTable, where: str) -> None:
     for what, values in (("predictions", table.predictions), ("targets", table.targets), ("jet momenta", table.jets)):
-        bad = int(np.count_nonzero(~np.isfinite(values).all(axis=1)))
+        bad = 0 if values is None else int(np.count_nonzero(~np.isfinite(values).all(axis=1)))
         if bad:
             raise DataError(f"{where}: the {what} of {bad} of {len(table)} jets are NaN or infinite; predict these jets again")
     bad = int(np.count_nonzero(~(np.isfinite(table.weights) & (table.weights >= 0))))

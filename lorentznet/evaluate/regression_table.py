@@ -102,12 +102,13 @@ class RegressionTable:
 
         predictions, jets = stacked("pred", COMPONENTS[task]), stacked("jet", COMPONENTS["momentum"])
         targets = stacked("target", COMPONENTS[task]) if f"target_{COMPONENTS[task][0]}" in columns else None
-        own = {"jet_id": np.int64, "label": np.int64, "weight": np.float64}
+        own = ("jet_id", "label", "weight")
         for name in own:
             if name not in columns:
                 raise DataError(f"{path}: holds no predictions of a regression: no column '{name}'; {nearest(name, columns)}")
-        ids, labels, weights = (columns[name].astype(kind) for name, kind in own.items())
-        observers = {name: column for name, column in columns.items() if name not in taken | own.keys()}
+        ids, labels = (columns[name].astype(np.int64) for name in own[:2])
+        weights = columns["weight"].astype(np.float64)
+        observers = {name: column for name, column in columns.items() if name not in taken.union(own)}
         name = meta.get("name", path.stem)
         return cls(name, task, ids, labels, weights, predictions, jets, targets, observers, dict(meta.get("provenance", {})))
 

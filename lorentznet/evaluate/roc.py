@@ -42,8 +42,7 @@ class Sample:
     @property
     def efficiency(self) -> Array:
         """Fraction of the weight that passes, shape (thresholds,)."""
-        efficiency: Array = self.weights / self.weights[-1]
-        return efficiency
+        return self.weights / self.weights[-1]
 
     @property
     def trials(self) -> float:
@@ -193,8 +192,7 @@ class Roc:
         """How much of each jet passes at a signal efficiency: 1 above the threshold, 0 below, at it what the interpolation takes."""
         corner, part = self._locate(self.signal_efficiency, np.array([signal_efficiency]))
         threshold = self.thresholds[corner[0]]
-        passing: Array = np.where(discriminant == threshold, part[0], np.where(discriminant > threshold, 1.0, 0.0))
-        return passing
+        return np.where(discriminant == threshold, part[0], np.where(discriminant > threshold, 1.0, 0.0))
 
     def _crossing(
         self, given: Sample, other: Sample, target: Array, level: float, method: Method

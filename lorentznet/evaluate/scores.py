@@ -74,8 +74,7 @@ class ScoreTable:
     def scores(self) -> NDArray[np.float64]:
         """Probability of each class, softmax of the logits in float64, shape (n_jets, classes)."""
         shifted = np.exp(self.logits - self.logits.max(axis=1, keepdims=True, initial=-np.inf))
-        probabilities: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
-        return probabilities
+        return shifted / shifted.sum(axis=1, keepdims=True)
 
     @property
     def log_odds(self) -> NDArray[np.float64]:
@@ -90,8 +89,7 @@ class ScoreTable:
             raise DataError(
                 f"scores of '{self.name}': have {len(self.classes)} classes ({', '.join(self.classes)}), log-odds need two"
             )
-        difference: NDArray[np.float64] = self.logits[:, 1] - self.logits[:, 0]
-        return difference
+        return self.logits[:, 1] - self.logits[:, 0]
 
     @property
     def columns(self) -> Columns:

@@ -39,8 +39,7 @@ def boosts(gamma: float, axes: Matrices) -> Matrices:
 def inverse(matrices: Matrices) -> Matrices:
     r"""Inverse transforms, :math:`\eta\Lambda^T\eta`, without a solve."""
     metric = np.diag(np.array([1, -1, -1, -1], matrices.dtype))
-    result: Matrices = metric @ np.swapaxes(matrices, -1, -2) @ metric
-    return result
+    return metric @ np.swapaxes(matrices, -1, -2) @ metric
 
 
 def to_rest(momenta: Matrices) -> Matrices:
@@ -73,8 +72,7 @@ def transformed(batch: JetBatch, matrices: Matrices) -> JetBatch:
 
 def _normalised(vectors: NDArray[np.float64]) -> Matrices:
     extended = vectors.astype(np.longdouble)
-    unit: Matrices = extended / np.sqrt((extended**2).sum(-1, keepdims=True))
-    return unit
+    return extended / np.sqrt((extended**2).sum(-1, keepdims=True))
 
 
 def _random_boosts(gamma: float, jets: int, random: np.random.Generator) -> Matrices:

@@ -10,7 +10,7 @@ whose last axis transforms), :class:`~lorentznet.group.multivectors.Multivectors
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ class EquivariantModule(nn.Module):
     instances of them. A layer whose ``forward`` takes more than its features overrides :meth:`example_inputs`.
     """
 
-    parity: ClassVar[bool] = True
+    parity: bool = True
     """True if the layer commutes with reflections too, not only with proper transforms."""
 
     irreps_in: Law

@@ -41,7 +41,7 @@ class _PlannedProduct(EquivariantModule):
         Multiply vectors, bivectors and tensors as matrices. Off, the general way is taken throughout: the same function, slower.
     """
 
-    planned: ClassVar[Callable[[Sequence[AnyIrrep], Sequence[AnyIrrep] | None], Sequence[CGPath]]]
+    planned: ClassVar[Callable[..., Sequence[CGPath]]]
     """From the irreps of the features and of the outputs to the paths of the product."""
 
     def __init__(

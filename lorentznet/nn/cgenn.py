@@ -18,6 +18,7 @@ parameters included; edges are evaluated by matrix products of nodes, see :mod:`
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,11 @@ class WeightedBatchNorm(nn.BatchNorm1d):
 
     On several devices each of them normalises over its own jets.
     """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
 
     def parts(self, parts: Sequence[Tensor], weights: Sequence[Tensor]) -> list[Tensor]:
         """Normalised parts; in training with mean and variance of all rows of all parts, weights (jets, rows) being 0 or 1."""
@@ -64,7 +70,7 @@ def _total(parts: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
     return torch.stack([torch.bmm(x, w[..., None]).sum(0)[:, 0] for x, w in zip(parts, weights, strict=True)]).sum(0)
 
 
-def _linear(layer: nn.Linear, x: Tensor) -> Tensor:
+def _linear(layer: Any, x: Tensor) -> Tensor:
     """A linear layer on features (jets, features, rows)."""
     return torch.baddbmm(layer.bias[:, None], layer.weight.expand(len(x), -1, -1), x)
 
@@ -125,7 +131,9 @@ class CGENNMessage(EquivariantModule):
         z, h = torch.where(nodes, z, 0), torch.where(nodes, h, 0)
         filled = [slice(c), slice(2 * c, -1)], [slice(c, 3 * c + 1), slice(3 * c + 2, None)]
         own = [self.product.of_combined(z, *end) for end in zip(ends, filled, strict=True)]
-        own[0] = torch.cat((own[0][:1] + self.product.left.bias[:, None, None] / 2**0.5, own[0][1:]))
+        bias = self.product.left.bias
+        assert bias is not None
+        own[0] = torch.cat((own[0][:1] + bias[:, None, None] / 2**0.5, own[0][1:]))
         _, of_receiver, of_sender, of_difference = self.first.weight.split((5 * c, *[len(h)] * 3), 1)
         heard = [
             (weight @ h.flatten(1)).view(len(weight), *nodes.shape)
@@ -257,7 +265,7 @@ class CGENN(nn.Module):
         padded: bool = False,
     ) -> None:
         super().__init__()
-        self.padded = padded
+        self.padded, self.classes = padded, classes
         self.embed_scalars = nn.Linear(2, scalars)
         self.embed_vectors = nn.Linear(1, multivectors)
         self.layers = nn.ModuleList(CGENNLayer(multivectors, scalars) for _ in range(layers))
@@ -269,7 +277,7 @@ class CGENN(nn.Module):
 
     def forward(self, frame: BeamJets, extra: None = None) -> Tensor:
         """Log-odds (jets, 1) of two classes, or logits (jets, classes)."""
-        nodes, classes = frame.nodes, self.readout[-1].out_features
+        nodes, classes = frame.nodes, self.classes
         if not len(nodes):  # products of arrays without elements have no shape
             return frame.momenta.new_zeros((0, 1 if classes == 2 else classes))
         p = torch.where(nodes[..., None], frame.momenta, 0)

@@ -20,10 +20,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lorentznet.group.clifford import SPACETIME
 from lorentznet.nn.cgenn_product import FullyConnectedProduct
 from lorentznet.nn.constant import Constant
 from lorentznet.nn.product_eager import full_precision
-from lorentznet.nn.product_terms import ALL, SPACETIME, product_terms, tables
+from lorentznet.nn.product_terms import ALL, product_terms, tables
 
 _PATHS = SPACETIME.grade_paths
 _GRADES: list[int] = SPACETIME.grades.tolist()
@@ -69,8 +70,7 @@ def pair_products(table: Tensor, z: Tensor, base: Tensor) -> Tensor:
     -------
     Tensor, shape (jets, 16, outputs, pairs)
     """
-    products: Tensor = _PairProducts.apply(table, z, base)
-    return products
+    return _PairProducts.apply(table, z, base)
 
 
 class _PairProducts(torch.autograd.Function):
@@ -112,8 +112,7 @@ def _repeated(table: Tensor, jets: int) -> Tensor:
 
 def grade_squares(x: Tensor) -> Tensor:
     """The invariants q of all grades: (jets, 16, channels, pairs) to (jets, 5, channels, pairs)."""
-    squares: Tensor = _GradeSquares.apply(x)
-    return squares
+    return _GradeSquares.apply(x)
 
 
 class _GradeSquares(torch.autograd.Function):
@@ -137,8 +136,7 @@ class _GradeSquares(torch.autograd.Function):
 
 def gated_sum(x: Tensor, gates: Tensor, nodes: int) -> Tensor:
     """Sum over j of multivectors (jets, 16, channels, pairs) times a number per grade (jets, 5, channels, pairs)."""
-    summed: Tensor = _GatedSum.apply(x, gates, nodes)
-    return summed
+    return _GatedSum.apply(x, gates, nodes)
 
 
 class _GatedSum(torch.autograd.Function):

@@ -21,8 +21,7 @@ def asinh(x: Tensor) -> Tensor:
     """asinh x, for all finite and infinite numbers."""
     if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64) or torch.compiler.is_compiling():
         return torch.asinh(x)  # one kernel, or part of one; rounded once
-    result: Tensor = _Asinh.apply(x)
-    return result
+    return _Asinh.apply(x)
 
 
 class _Asinh(torch.autograd.Function):

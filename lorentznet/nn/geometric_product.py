@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from lorentznet.errors import nearest
+from lorentznet.group.clifford import SPACETIME
 from lorentznet.nn.product_kernels import FULLY_CONNECTED_KERNELS, KERNELS, product
-from lorentznet.nn.product_terms import ALL, FORM, REVERSION, SPACETIME, VECTOR, Blades, product_terms
+from lorentznet.nn.product_terms import ALL, FORM, REVERSION, VECTOR, Blades, product_terms
 
 __all__ = ["ALL", "FORM", "REVERSION", "SPACETIME", "geometric_product", "vector_product"]
 

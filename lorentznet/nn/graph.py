@@ -158,7 +158,7 @@ def graph_of(frame: JetFrame) -> Graph:
     return SparseGraph.of(frame.neighbours)
 
 
-class EdgeSum(MessagePassing):  # type: ignore[misc]
+class EdgeSum(MessagePassing):
     """sum_j f_ij x_j over the edges of a graph; the sparse twin of a product of the matrix f with x."""
 
     def __init__(self) -> None:
@@ -166,8 +166,7 @@ class EdgeSum(MessagePassing):  # type: ignore[misc]
 
     def forward(self, x: Tensor, weights: Tensor, graph: SparseGraph) -> Tensor:
         """Shape (channels, particles, dim), of x with the same shape and weights (channels, edges)."""
-        summed: Tensor = self.propagate(graph.edge_index, x=x, weights=weights, graph=graph)
-        return summed
+        return self.propagate(graph.edge_index, x=x, weights=weights, graph=graph)
 
     def message(self, weights: Tensor) -> Tensor:
         """f_ij; x_j is fetched later, while summing."""
@@ -175,8 +174,7 @@ class EdgeSum(MessagePassing):  # type: ignore[misc]
 
     def aggregate(self, inputs: Tensor, x: Tensor, graph: Any) -> Tensor:
         """Sums of f_ij x_j at each particle."""
-        summed: Tensor = _WeightedSum.apply(inputs, x, graph.sources, graph.targets)
-        return summed
+        return _WeightedSum.apply(inputs, x, graph.sources, graph.targets)
 
 
 _EDGE_SUM = EdgeSum()
@@ -266,13 +264,11 @@ class _AddUp(torch.autograd.Function):
 
 
 def _take(x: Tensor, ends: EdgeEnds) -> Tensor:
-    taken: Tensor = _Take.apply(x, ends)
-    return taken
+    return _Take.apply(x, ends)
 
 
 def _add_up(values: Tensor, ends: EdgeEnds) -> Tensor:
-    summed: Tensor = _AddUp.apply(values, ends)
-    return summed
+    return _AddUp.apply(values, ends)
 
 
 def _offsets(counts: Tensor) -> Tensor:

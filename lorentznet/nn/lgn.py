@@ -69,6 +69,7 @@ class ScalarMLP(EquivariantModule):
         scalars, *rest = features
         x = scalars.flatten(1)
         for number, layer in enumerate(self.layers):
+            assert isinstance(layer, nn.Linear)
             x = torch.addmm(layer.bias[:, None], layer.weight, functional.leaky_relu(x) if number else x)
         return [x.view_as(scalars), *rest]
 
@@ -172,8 +173,7 @@ class LGNLevel(EquivariantModule):
     def forward(self, features: Sequence[Tensor], vectors: Tensor, s: Tensor, graph: Graph = ALL_PAIRS) -> list[Tensor]:
         """New features; arguments as in :class:`LGNMessage`."""
         sums = self.message(features, vectors, s, graph)
-        new: list[Tensor] = self.mlp(self.mixing([*sums, *features, *self.square(features)]))
-        return new
+        return self.mlp(self.mixing([*sums, *features, *self.square(features)]))
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
@@ -239,5 +239,4 @@ class LGNNetwork(nn.Module):
             features[0] = torch.where(present, features[0], 0)  # the MLP has biases
             found.append(invariants(features, frame.time))
         jets = torch.where(frame.mask, torch.cat(found), 0).sum(-1).T / NEIGHBOURS
-        logits: Tensor = self.readout(jets)
-        return logits
+        return self.readout(jets)

@@ -28,8 +28,7 @@ def pair_sums(weights: Tensor, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """
     if torch.compiler.is_compiling():  # a compiler cannot follow products that are written into slices
         return tuple(_sum(f, x) for f, x in channel_groups(weights, parts))
-    summed: tuple[Tensor, ...] = _PairSums.apply(weights, *parts)
-    return summed
+    return _PairSums.apply(weights, *parts)
 
 
 def pair_products(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:

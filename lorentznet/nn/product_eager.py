@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ def full_precision() -> Iterator[None]:
     """Matrix products of float32 in float32, whatever reduced precision the user allows."""
     reduced = [
         (backend, backend.fp32_precision)
-        for backend in (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)
+        for backend in (torch.backends.cuda.matmul, torch.backends.mkldnn.matmul)  # type: ignore[attr-defined]
         if backend.fp32_precision not in ("none", "ieee")
     ]
     try:
@@ -57,7 +58,7 @@ def dense_gradients(
     gradient: Tensor, x: Tensor, y: Tensor, product: Terms, weights: Tensor | None, needed: Sequence[bool]
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Its gradients, those that are needed, by differentiation of the contraction."""
-    leaves = [
+    leaves: list[Any] = [
         None if value is None else value.detach().requires_grad_(need)
         for value, need in zip((x, y, weights), needed, strict=True)
     ]
@@ -93,8 +94,8 @@ def eager(x: Tensor, y: Tensor, product: Terms, weights: Tensor | None = None) -
                 rows[out].zero_()
             else:
                 torch.mul(x_rows[term.left], y_rows[term.right], out=rows[out])
-        for left, right, out, signs in following:
-            torch._foreach_addcmul_([rows[c] for c in out], [x_rows[a] for a in left], [y_rows[b] for b in right], signs)
+        for left, right, sums, signs in following:
+            torch._foreach_addcmul_([rows[c] for c in sums], [x_rows[a] for a in left], [y_rows[b] for b in right], signs)
     return result
 
 

@@ -157,5 +157,4 @@ class GeometricProduct(torch.autograd.Function):
 def product(x: Tensor, y: Tensor, weights: Tensor | None, blades: str, kernel: str) -> Tensor:
     """The product by the kernel of that name, with gradients; arguments as in :class:`GeometricProduct`."""
     multiply = _multiply_op if torch.compiler.is_compiling() else GeometricProduct.apply
-    result: Tensor = multiply(x, y, weights, blades, kernel)
-    return result
+    return multiply(x, y, weights, blades, kernel)

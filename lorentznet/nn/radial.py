@@ -56,8 +56,7 @@ class PairBasis(nn.Module):
         real = torch.ones_like(graph.pairs(frame.log_product), dtype=torch.bool) if graph.real is None else graph.real
         ranges, values = [(number, *limits) for _, number, limits in kept], [x for x, _, _ in kept]
         # Compiled, a row filled from the one before it would be a copy of all rows.
-        rows: Tensor = _bells(ranges, real, values) if torch.compiler.is_compiling() else _Bells.apply(ranges, real, *values)
-        return rows
+        return _bells(ranges, real, values) if torch.compiler.is_compiling() else _Bells.apply(ranges, real, *values)
 
 
 def spacing_of(number: int, low: float, high: float) -> float:

@@ -68,5 +68,4 @@ class InvariantReadout(nn.Module):
         """
         pooled = self.pool(self.of_particle(particles.movedim(0, -1)), frame.energy, frame.mask)
         log_mass = standardised(frame.log_mass, LOG_MASS)[:, None]
-        logits: Tensor = self.mlp(torch.cat((pooled, jets, log_mass), -1))
-        return logits
+        return self.mlp(torch.cat((pooled, jets, log_mass), -1))

@@ -27,7 +27,7 @@ def _read(pointer, rows: tl.constexpr, n, offsets, mask):  # type: ignore[no-unt
     """All components of a block of elements; ``n`` is the distance of two rows."""
     found = ()
     for row in tl.static_range(rows):
-        found = found + (tl.load(pointer + row * n + offsets, mask=mask, other=0.0),)  # noqa: RUF005
+        found = found + (tl.load(pointer + row * n + offsets, mask=mask, other=0.0),)  # type: ignore[assignment]  # noqa: RUF005
     return found
 
 

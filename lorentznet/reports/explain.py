@@ -80,8 +80,7 @@ def _axes(bars: int) -> Axes:
     height = below + above + _LINE * (bars + 5)
     figure = Figure(figsize=(width, height))
     figure.subplots_adjust(left=left / width, right=1 - right / width, bottom=below / height, top=1 - above / height)
-    axes: Axes = figure.subplots()
-    return axes
+    return figure.subplots()
 
 
 def _heights(rows: list[Row]) -> list[float]:

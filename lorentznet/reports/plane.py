@@ -111,8 +111,7 @@ def mean_image(table: JetTable, radius: float | None = None, pixel: float = PIXE
     jet = np.repeat(np.arange(len(table)), table.counts)
 
     def total(values: Array) -> Array:
-        summed: Array = np.add.reduceat(pt * values, table.offsets[:-1] - table.offsets[0])
-        return summed
+        return np.add.reduceat(pt * values, table.offsets[:-1] - table.offsets[0])
 
     whole = total(np.ones_like(pt))
     x, y = (values - (total(values) / whole)[jet] for values in (eta, phi))

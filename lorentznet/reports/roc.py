@@ -147,8 +147,7 @@ def _band(ax: Axes, number: int, x: Array, y: Array, low: Array, high: Array, la
 
 def _sure(value: Array, low: Array, high: Array) -> NDArray[np.bool_]:
     """Where a value is finite and known to a quarter of itself, as it is when some 16 background jets survive."""
-    sure: NDArray[np.bool_] = np.isfinite(value) & (high - low < value / 2)
-    return sure
+    return np.isfinite(value) & (high - low < value / 2)
 
 
 def _draw_ratios(ax: Axes, curves: Mapping[str, Roc | Columns], baseline: str) -> None:

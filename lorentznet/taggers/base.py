@@ -156,7 +156,7 @@ def create(name: str, preset: str | None = None, *, seed: int | None = None, whe
     cls = tagger_class(name)
     if preset is not None and preset not in cls.presets:
         raise ConfigError(f"{where}: tagger '{name}' has no preset '{preset}'; {nearest(preset, cls.presets)}")
-    config = build(cls.Config, {**(cls.presets[preset] if preset else {}), **changes}, where)
+    config: Any = build(cls.Config, {**(cls.presets[preset] if preset else {}), **changes}, where)
     if seed is None:
         return cls(config)
     with torch.random.fork_rng(devices=[]):

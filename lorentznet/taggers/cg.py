@@ -113,7 +113,7 @@ class CGNetwork(nn.Module):
         vectors = directions(frame)
         features = [vectors.new_zeros((mult, *vectors.shape[:-1], irrep.dim)) for mult, irrep in self.irreps]
         features[0] = torch.where(frame.nodes[..., None], self.embed_scalars(scalars), 0).movedim(-1, 0)[..., None]
-        if self.embed_vectors is not None:
+        if self.vector_term is not None and self.embed_vectors is not None:
             features[self.vector_term] = (1 + self.embed_vectors(scalars)).movedim(-1, 0)[..., None] * vectors
         graph = graph_of(frame)
         basis = self.basis(frame, graph)

@@ -94,7 +94,7 @@ def check_reached(irreps: Irreps, hodge: bool = False, order: int = 1) -> None:
     lorentznet.errors.ConfigError: irreps: nothing makes (3,3) out of (0,0), (1,1); leave out what is not reached, ...
     """
     present = [irrep for _, irrep in irreps]
-    reached = [irrep for irrep in present if irrep in (SCALAR, VECTOR)]
+    reached: list[AnyIrrep] = [irrep for irrep in present if irrep in (SCALAR, VECTOR)]
     while True:
         made = {path.out for path in _paths(reached, present, order) if path.parity > 0 or hodge}
         further = [irrep for irrep in present if irrep in made and irrep not in reached]

@@ -116,7 +116,13 @@ _OF_CGENN = ("design", "multivectors", "scalars_hidden", "layers", "hidden", "dr
 
 def published_network(config: CliffordConfig) -> CGENN:
     """The network of design ``cgenn``; :class:`~lorentznet.errors.ConfigError` if it is asked for what it has not."""
-    only = {"mass": "keep", "references": ("beams",), "references_as": "particles", "graph": "all", "edges": "radial"}
+    only: dict[str, Any] = {
+        "mass": "keep",
+        "references": ("beams",),
+        "references_as": "particles",
+        "graph": "all",
+        "edges": "radial",
+    }
     only |= {"scalars": 0, "task": "tagging", "grades": (0, 1, 2, 3, 4), "path_weights": False}
     for name, value in only.items():
         if getattr(config, name) != value:

@@ -260,12 +260,10 @@ def read_out(readout: nn.Module, particles: Tensor, vectors: Tensor, frame: JetF
     energy = torch.where(frame.mask, frame.energy, 0)
     gram = jet_gram(vectors, energy, frame.time)
     if not isinstance(readout, CovariantReadout):
-        outputs: Tensor = readout(particles, gram, frame)
-        return outputs
+        return readout(particles, gram, frame)
     time = frame.momenta.new_tensor([1.0, 0.0, 0.0, 0.0]) if frame.time is None else frame.time
     # A jet without rest frame stays in that of the batch: there its momentum is the sum of its particles.
     summed = torch.where(frame.mask[..., None], frame.momenta, 0).sum(1)
     total = torch.where(frame.degenerate[:, None], summed, time)
     jets = torch.cat((gram, standardised(frame.log_mass, LOG_MASS)[:, None]), -1)
-    momenta: Tensor = readout(particles, jets, vectors, frame.momenta, energy, frame.mask, total)
-    return momenta
+    return readout(particles, jets, vectors, frame.momenta, energy, frame.mask, total)

@@ -116,8 +116,7 @@ class Attention(nn.Module):
         if bias is not None:
             weights = weights + bias
         weights = weights.masked_fill(~mask[:, None, None], torch.finfo(weights.dtype).min).softmax(-1)
-        out: Tensor = self.out((self.drop(weights) @ v).transpose(1, 2).flatten(-2))
-        return out
+        return self.out((self.drop(weights) @ v).transpose(1, 2).flatten(-2))
 
 
 class Block(nn.Module):
@@ -149,8 +148,7 @@ class Block(nn.Module):
         heard = self.before(keys)
         # a class token is the first of its keys, particles are all of them
         x = x + self.after(self.attention(heard[:, : x.shape[1]], heard, mask, bias))
-        updated: Tensor = x + self.mlp(x)
-        return updated
+        return x + self.mlp(x)
 
 
 @register
@@ -202,5 +200,4 @@ class ParticleTransformer(Tagger):
         mask = torch.cat((frame.mask.new_ones((len(x), 1)), frame.mask), 1)
         for block in self.class_blocks:
             token = block(token, torch.cat((token, x), 1), mask)
-        logits: Tensor = self.head(token[:, 0])
-        return logits
+        return self.head(token[:, 0])

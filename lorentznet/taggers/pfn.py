@@ -116,8 +116,7 @@ class ParticleFlowNetwork(Tagger):
         if self.config.energy_weighted:
             features = torch.cat((features[..., :2], features[..., self.coordinates.n_features - self.config.scalars :]), -1)
             weight = frame.fraction
-        logits: Tensor = self.f((self.phi(features) * weight[..., None]).sum(1))
-        return logits
+        return self.f((self.phi(features) * weight[..., None]).sum(1))
 
 
 def _layers(widths: tuple[int, ...], dropout: float) -> list[nn.Module]:

@@ -94,8 +94,7 @@ def load(path: str | Path, name: str | None = None) -> Tagger:
 
 
 def _payload(path: Path) -> Mapping[str, Any]:
-    payload: Mapping[str, Any] = weights_file.read(path) if path.suffix == weights_file.SUFFIX else read(path)[KEY]
-    return payload
+    return weights_file.read(path) if path.suffix == weights_file.SUFFIX else read(path)[KEY]
 
 
 def locate(path: str | Path) -> Path:

@@ -145,7 +145,7 @@ def _digest(jets: JetArrays) -> str:
     """Of all that a teacher sees of the jets."""
     digest = hashlib.sha256()
     for values in (jets.counts, jets.p4.numpy(), np.empty(0) if jets.scalars is None else jets.scalars.numpy()):
-        digest.update(np.ascontiguousarray(values))
+        digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
 
 

@@ -38,9 +38,7 @@ class MovingAverage:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         present = dict(self.module.named_parameters())
         self._follow(present)
-        get_ema_multi_avg_fn(decay)(  # type: ignore[no-untyped-call]
-            list(self.average.values()), [present[name] for name in self.average], self.updates
-        )
+        get_ema_multi_avg_fn(decay)(list(self.average.values()), [present[name] for name in self.average], self.updates)
 
     @torch.no_grad()
     def swap(self) -> None:

@@ -78,7 +78,7 @@ def scanned_invariance(invariance: Result, scanned: Path, name: str, symmetry: s
     found, where = _of_tagger(invariance, "invariance.json", "invariance", scanned, name, tagger)
     if found.get("symmetry") != symmetry:
         raise DataError(f"{where} has the symmetry {found.get('symmetry')}, but {scanned} has {symmetry}; scan that training")
-    rms = {
+    rms: dict[str, Any] = {
         dtype: {mode: _rms(curves) for mode, curves in found[dtype].items()} for dtype in ("float32", "float64") if dtype in found
     }
     kept = ("jets", "seed", "references", "logit_std")

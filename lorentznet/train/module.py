@@ -58,8 +58,7 @@ class TaggerModule(LightningModule):
 
     def forward(self, batch: JetBatch) -> Tensor:
         """Logits of a batch, or what the tagger's task gives."""
-        outputs: Tensor = self.tagger(batch)
-        return outputs
+        return self.tagger(batch)
 
     def training_step(self, batch: JetBatch, batch_idx: int) -> Tensor:
         """The loss of a batch: the mean over jets of weight times the loss of the task (cross entropy for tagging)."""
@@ -78,7 +77,8 @@ class TaggerModule(LightningModule):
         """The optimiser, and the course of the learning rate by step."""
         optimizer = make_optimizer(self.tagger, self.settings, "mixed" in self.trainer.precision)
         # not trainer.estimated_stepping_batches: that would make the batches before a checkpoint has restored the step
-        steps = self.trainer.datamodule.steps_per_epoch * (self.trainer.max_epochs or 1)
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        steps = data.steps_per_epoch * (self.trainer.max_epochs or 1)
         schedule = LambdaLR(
             optimizer, lambda step: learning_rate_factor(step, steps, self.settings.schedule, self.settings.warm_up)
         )

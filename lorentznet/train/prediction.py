@@ -204,8 +204,7 @@ def logits(
         A tagger with one logit z gives (0, z).
     """
     found = torch.from_numpy(outputs(tagger, table, batch_size, device, progress))
-    result: NDArray[np.float64] = class_logits(found).numpy()
-    return result
+    return class_logits(found).numpy()
 
 
 def outputs(

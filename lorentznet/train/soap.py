@@ -61,7 +61,7 @@ class SOAP(Optimizer):
         )
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step; gives what the closure gives."""
         loss = None
         if closure is not None:

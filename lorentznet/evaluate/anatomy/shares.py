@@ -120,6 +120,7 @@ def _squares(mixing: nn.Module, x: Any) -> Iterator[tuple[Place, Tensor]]:
                 y = y + torch.einsum("mn,n...->m...", star[0], x[given] @ mixing.hodges[str(out)].like(x[given]))
             yield place, y.square().sum((0, -1))
         else:
+            assert isinstance(mixing, MultivectorMixing)
             channels = weight.shape[0]
             block = x.split(mixing.grades.dims)[out][:, given * channels : (given + 1) * channels]
             yield place, torch.einsum("mn,an...->am...", weight, block).square().sum((0, 1))
