@@ -10,7 +10,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from lorentznet.errors import ConfigError, nearest
 
@@ -49,12 +49,17 @@ def build(cls: type[T], values: Mapping[str, Any], where: str = "configuration")
 
 
 def _place(cls: Any, location: Sequence[int | str]) -> tuple[str, ...]:
-    """Names of fields that lead to a value, without the kinds of values that pydantic has tried there."""
+    """Names, keys and numbers that lead to a value, without the kinds of values that pydantic has tried there."""
     place: list[str] = []
     for part in location:
-        if dataclasses.is_dataclass(cls) and part in (hints := get_type_hints(cls)):
-            place.append(str(part))
-            cls = next((hint for hint in (hints[part], *get_args(hints[part])) if dataclasses.is_dataclass(hint)), None)
+        if dataclasses.is_dataclass(cls):
+            cls = get_type_hints(cls).get(str(part))
+            cls = next((hint for hint in (cls, *get_args(cls)) if dataclasses.is_dataclass(hint)), cls)
+        elif get_origin(cls) is dict:
+            cls = get_args(cls)[1]
+        elif not isinstance(part, int):
+            continue
+        place.append(str(part))
     return tuple(place)
 
 

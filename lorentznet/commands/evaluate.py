@@ -112,6 +112,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
             raise ConfigError(
                 f"{others[0]}: holds scores, {regressions[0]} momenta or masses; evaluate them by two commands, each with its own --out"
             )
+        _refuse_for_regressions(args)
         _evaluate_regressions(regressions, args, console)
         return
     found = _with_own_names(_read(words, args, console))
@@ -197,6 +198,17 @@ def _calibrations(tables: list[ScoreTable], args: argparse.Namespace, console: C
             raise ConfigError(f"--calibrate {word}: these are the scores that are evaluated; give those of other jets")
         chosen[table.name] = table
     return chosen
+
+
+def _refuse_for_regressions(args: argparse.Namespace) -> None:
+    """Refuse options that say something of scores alone."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    plain = vars(parser.parse_args(["--out", "DIR"]))
+    for name in plain.keys() - {"scores", "out"}:
+        if getattr(args, name) != plain[name]:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option} says nothing of momenta or masses, which these files hold: leave it out")
 
 
 def _evaluate_regressions(words: list[str], args: argparse.Namespace, console: Console) -> None:

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> None:
     """Print what is in the files; afterwards fail if one of them cannot be used as it is."""
-    from lorentznet.data.inspect import inspect_file
+    from lorentznet.data.inspect import Inspection, inspect_file
     from lorentznet.data.source import expand
     from lorentznet.train.training_range import RangeCheck
 
@@ -41,8 +41,11 @@ def run(args: argparse.Namespace, console: Console) -> None:
     found = []
     for source in expand(args.files):
         alike = RangeCheck(known)
-        with console.progress(f"reading {source}", None) as advance:
-            found.append(inspect_file(source, args.card, advance, alike.look))
+        try:
+            with console.progress(f"reading {source}", None) as advance:
+                found.append(inspect_file(source, args.card, advance, alike.look))
+        except DataError as error:
+            found.append(Inspection(str(source), "not readable", 0, problems=[str(error)]))
         if alike.sentence():
             found[-1].warnings.append(f"{args.weights} was {alike.sentence()}")
         if not args.json:

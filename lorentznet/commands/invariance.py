@@ -108,7 +108,7 @@ def run(args: argparse.Namespace, console: Console) -> None:
     }
     momenta = {name: tagger for name, tagger in taggers.items() if tagger.output_law is not None}
     if momenta:
-        if "parts" in asked:
+        if asked.pop("parts", ()) and len(momenta) == len(taggers):
             raise ConfigError(
                 f"--parts: layers and irc are parts of taggers; {next(iter(momenta))} predicts momenta: leave it out"
             )

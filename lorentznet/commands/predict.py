@@ -88,15 +88,19 @@ def _check_output(path: Path) -> None:
 
 def _warn_of_seen_jets(args: argparse.Namespace, checkpoint: Path, name: str, console: Console) -> None:
     from lorentznet.data import expand
-    from lorentznet.data.overlap import overlapping
+    from lorentznet.data.overlap import overlapping, repeated
     from lorentznet.data.source import parse
-    from lorentznet.train.checkpoint import load_run_info
+    from lorentznet.train.checkpoint import INFO, load_run_info
     from lorentznet.train.trained import seen
 
+    for given, other in repeated(expand(args.files), args.card):
+        console.say(f"warning: {given} and {other} have jets in common, which have two scores")
     try:
         known = [parse(word) for word in seen(load_run_info(checkpoint))]
-    except CheckpointError:  # a file alone says nothing of its training
-        return
+    except CheckpointError as error:
+        if (checkpoint.parent / INFO).exists():
+            console.say(f"warning: {error}; whether {name} saw these jets in training is not known")
+        return  # a file alone says nothing of its training
     for given, other in overlapping(expand(args.files), known, args.card):
         console.say(
             f"warning: {given} has jets in common with {other}, which {name} saw in training: these scores are no fair test"

@@ -52,12 +52,14 @@ def run(args: argparse.Namespace, console: Console) -> None:
     """Train, then name the checkpoint."""
     from lorentznet.train.config import load_config
     from lorentznet.train.ranks import is_first_process
+    from lorentznet.train.run_folder import RunFolder
     from lorentznet.train.training import fit
 
     config = load_config(_source(args), _changes(args))
     checkpoint = fit(config, args.out, resume=args.resume, console=console, command=args.command_line)
     if is_first_process():
-        console.say("The checkpoint:")
+        if RunFolder(args.out).finished:
+            console.say("The checkpoint:")
         console.result(str(checkpoint))
 
 

@@ -150,6 +150,8 @@ class DatasetCard:
         if clash:
             return f"an observer cannot be called '{min(clash)}': every jet has a field of that name"
         for name, (start, stop) in self.splits.items():
+            if not name.isidentifier():
+                return f"split '{name}' cannot be named behind a '#'; call it by a word of letters, digits and _, e.g. fold_1"
             if not 0 <= start < stop:
                 return f"split '{name}' is [{start}, {stop}]; give [first row, row after the last]"
         if self.selection is not None:
@@ -240,7 +242,10 @@ def find_card(path: str | Path, card: CardLike | None = None) -> tuple[DatasetCa
         return None, ""
     for beside in (path.with_suffix(".yaml"), path.parent / "card.yaml"):
         if beside.is_file():
-            return DatasetCard.from_file(beside), str(beside)
+            try:
+                return DatasetCard.from_file(beside), str(beside)
+            except ConfigError as error:
+                raise ConfigError(f"{error} ({beside.name} is taken as the dataset card of {path.name})") from None
     return None, ""
 
 

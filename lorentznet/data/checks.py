@@ -120,7 +120,7 @@ def _of_particles(table: JetTable, bad: np.ndarray, what: str, cure: str) -> lis
 
 
 def find_wrong_units(table: JetTable, jets: int = 1000) -> list[Problem]:
-    """MeV read as GeV, or the reverse, seen from the first ``jets`` jets of a table."""
+    """MeV read as GeV, or the reverse, or TeV read as GeV, seen from the first ``jets`` jets of a table."""
     first = table[:jets]
     if not len(first.momenta):
         return []
@@ -131,12 +131,9 @@ def find_wrong_units(table: JetTable, jets: int = 1000) -> list[Problem]:
     if pt > PLAUSIBLE_PT and mass > PLAUSIBLE_MASS:
         cure = "write 'units: MeV' in the card if the file is in MeV" if units == "GeV" else "check the units of the file"
         return [Problem(nobody, f"the median jet has pT {pt:.3g} GeV and mass {mass:.3g} GeV, read as {units}", cure)]
-    if units == "MeV" and pt < 2:
-        return [
-            Problem(
-                nobody, f"the median jet has pT {pt:.3g} GeV, read as MeV", "write 'units: GeV' in the card if the file is in GeV"
-            )
-        ]
+    if pt < 2:
+        cure = "write 'units: GeV' in the card if the file is in GeV" if units == "MeV" else "is the file in TeV? write it in GeV"
+        return [Problem(nobody, f"the median jet has pT {pt:.3g} GeV, read as {units}", cure)]
     return []
 
 

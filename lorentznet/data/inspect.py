@@ -47,6 +47,8 @@ class Inspection:
         Smallest, mean and largest weight, and how many are negative; empty if the card names none.
     splits
         Name -> rows.
+    selection
+        The card's selection and how many jets pass it; empty if there is none.
     unsorted
         Number of jets whose particles are not in the order of falling transverse momentum in the file.
     problems
@@ -66,6 +68,7 @@ class Inspection:
     medians: dict[str, dict[str, float]] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     splits: dict[str, tuple[int, int]] = field(default_factory=dict)
+    selection: dict[str, Any] = field(default_factory=dict)
     unsorted: int = 0
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -84,6 +87,11 @@ class Inspection:
             lines.append(f"  rows       {self.rows[0]}:{self.rows[1]}")
         if self.card:
             lines.append(f"  card       {self.card['name']} (from {self.card['origin']}), momenta in {self.card['units']}")
+        if self.selection:
+            read = self.rows[1] - self.rows[0]
+            lines.append(
+                f"  selection  {self.selection['condition']}: {self.selection['passed']:,} of {read:,} jets pass, in training"
+            )
         total = sum(self.classes.values())
         for place, (name, number) in enumerate(self.classes.items()):
             medians = self.medians.get(name, {})
@@ -157,6 +165,7 @@ def inspect_file(
         )
         try:
             jets.check_selection()
+            result.selection = {"condition": jets.card.selection, "passed": 0} if jets.card.selection else {}
         except ConfigError as error:
             result.problems.append(str(error))
         jets.card = jets.card.replace(sort=False)  # to see the order that the file has
@@ -195,9 +204,13 @@ def _look(
         zeros += int((~(sound.momenta != 0).any(axis=1)).sum())
         beams += int((~transverse & (sound.momenta[:, 3] != 0)).sum())
         lightlike += int(checks.without_rest_frame(sound).sum())
+        if result.selection:
+            result.selection["passed"] += len(jets.block(start, stop, select=True).table)
         sums.append(_summed(sound))
         watch(sound)
         advance(stop - start)
+    if result.selection and not result.selection["passed"]:
+        result.warnings.append("no jet passes the card's selection: there is none to train with")
     if lightlike:
         result.warnings.append(f"{lightlike:,} jets have no rest frame: a single particle, or all exactly collinear")
     if zeros:

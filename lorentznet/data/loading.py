@@ -97,6 +97,15 @@ def iterate(
                     yield table[first : first + jets]
 
 
+def number_of_jets(files: Words | Iterable[Words], card: CardLike | None = None) -> int:
+    """Jets that words name, before any selection."""
+    total = 0
+    for source in expand(files):
+        with Jets(source, card) as opened:
+            total += opened.rows[1] - opened.rows[0]
+    return total
+
+
 def sample() -> JetTable:
     """The generated top and QCD jets that ship with the package (see the card beside :func:`sample_path`)."""
     return read(sample_path())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
 
 from lorentznet.data.card import CardLike, find_card
@@ -39,6 +40,11 @@ def overlapping(left: Iterable[JetSource], right: Iterable[JetSource], card: Car
     """All pairs of words, out of two sets of them, that certainly name some jets twice."""
     others = list(right)
     return [(str(one), str(other)) for one in left for other in others if overlap(one, other, card)]
+
+
+def repeated(sources: Iterable[JetSource], card: CardLike | None = None) -> list[tuple[str, str]]:
+    """All pairs out of one set of words that certainly name some jets twice."""
+    return [(str(one), str(other)) for one, other in combinations(sources, 2) if overlap(one, other, card)]
 
 
 def _one_file(left: Path, right: Path, by_name: bool) -> bool:

@@ -149,7 +149,9 @@ def choose(tagger: Tagger, table: JetTable, jets: int = JETS, seed: int = 1) -> 
     labels, _ = labels_for(tagger, table)
     labelled = np.flatnonzero(labels >= 0)
     if len(labelled) == 0:
-        raise DataError(f"{table.source}: none of its {len(table)} jets has a label, and a loss needs some; give labelled jets")
+        raise DataError(
+            f"{table.source}: none of the {len(table)} jets drawn from it has a label, and a loss needs some; give labelled jets"
+        )
     random = np.random.default_rng(seed)
     rows = labelled if len(labelled) <= jets else np.sort(random.choice(labelled, jets, replace=False))
     chosen: JetTable = replace(table, labels=labels, classes=tagger.class_names or tuple(table.classes))[rows]

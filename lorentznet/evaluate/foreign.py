@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lorentznet.errors import DataError, nearest
+from lorentznet.errors import ConfigError, DataError, nearest
 from lorentznet.evaluate.scores import TREE, ScoreTable
 
 Kind = Literal["auto", "probability", "logit"]
@@ -65,10 +65,15 @@ def read_scores(
         raise DataError(f"{path}: is a folder; give the score files in it")
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path}: not a score file; they end in {', '.join(SUFFIXES)}")
-    if path.suffix.lower() in (".h5", ".hdf5"):
-        return [ScoreTable.read(path)]
-    if label is None and not scores and tree in (None, TREE) and _written_by_predict(path):
-        return [ScoreTable.read(path)]
+    hdf5 = path.suffix.lower() in (".h5", ".hdf5")
+    if hdf5 or (label is None and not scores and tree in (None, TREE) and _written_by_predict(path)):
+        table = ScoreTable.read(path)
+        if classes or kind != "auto":
+            raise ConfigError(
+                f"{path}: was written by 'lorentznet predict' and says itself that it holds logits of {', '.join(table.classes)}; "
+                "leave --classes and --kind out"
+            )
+        return [table]
     return _tables(path, _read(path, tree), label or "label", scores, kind, classes)
 
 
@@ -177,6 +182,9 @@ def _chosen(path: Path, columns: dict[str, NDArray[Any]], observers: set[str], s
     for name in scores:
         if name not in columns:
             raise DataError(f"{path}: no column '{name}'; {nearest(name, columns)}")
+    for name, column in columns.items():
+        if column.dtype.kind == "f" and column.ndim in (1, 2) and len(column) != jets:
+            raise DataError(f"{path}: column '{name}' has {len(column)} values, but there are labels of {jets} jets")
     found = [name for name, column in columns.items() if name not in observers and _is_score(column, jets)]
     if not scores and not found:
         hint = nearest("score", columns)
@@ -187,6 +195,8 @@ def _chosen(path: Path, columns: dict[str, NDArray[Any]], observers: set[str], s
 
 
 def _labels(path: Path, column: NDArray[Any], name: str) -> NDArray[np.int64]:
+    if not len(column):
+        raise DataError(f"{path}: holds no jets: column '{name}' is empty")
     if column.ndim == 2 and column.dtype.kind in "biuf" and np.all(np.sort(column, axis=1)[:, -2:] == [0, 1]):
         column = column.argmax(axis=1)  # one-hot
     whole = column.dtype.kind in "biu" or (column.dtype.kind == "f" and bool(np.all(column == np.rint(column))))

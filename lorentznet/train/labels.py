@@ -8,14 +8,21 @@ from lorentznet.errors import DataError
 from lorentznet.train.jet_arrays import JetArrays
 
 
-def check_labels(jets: JetArrays, where: str) -> None:
-    """Refuse jets that one cannot train or validate with; those of a regression need no labels.
+def check_labels(jets: JetArrays, where: str, validation: bool = False) -> None:
+    """Refuse jets that one cannot train with, or validate; those of a regression need no labels.
 
     Raises
     ------
     DataError
-        If there are no classes, jets without label, classes without jets, or a sum of weights that is not positive.
+        If there are no classes, jets without label, classes without jets, or a sum of weights that is not positive; for validation
+        also if a weight is negative, with which there is no ROC.
     """
+    negative = int((jets.weights < 0).sum())
+    if validation and negative:
+        raise DataError(
+            f"{where}: the weights of {negative} of {len(jets)} jets are negative; efficiencies need weights of at least zero: "
+            "validate with other jets, or with a card without 'weight'"
+        )
     if not float(jets.weights.sum()) > 0:
         raise DataError(f"{where}: the weights of the jets add up to {float(jets.weights.sum()):g}; correct the card's weight")
     if jets.targets is not None:

@@ -90,7 +90,8 @@ def load_jets(config: TrainConfig, console: Console | None = None) -> tuple[JetA
         If they cannot be read, have other classes than each other, or labels or classes are missing.
     """
     from lorentznet.data import expand, iterate
-    from lorentznet.data.overlap import overlapping
+    from lorentznet.data.loading import number_of_jets
+    from lorentznet.data.overlap import overlapping, repeated
 
     card = config.data.card
     target = _target(config)
@@ -104,10 +105,18 @@ def load_jets(config: TrainConfig, console: Console | None = None) -> tuple[JetA
             f"{config.val_words[0]}: has the classes {found}, but the training jets have {wanted}; give jets of the same classes"
         )
     check_labels(train, ", ".join(config.train_words))
-    check_labels(val, ", ".join(config.val_words))
+    check_labels(val, ", ".join(config.val_words), validation=True)
     if console:
         about = f"classes {', '.join(train.classes)}" if target is None else f"target {', '.join(target.words)}"
         console.say(f"{len(train)} jets for training, {len(val)} for validation; {about}")
+        if train.card is not None and train.card.selection:
+            every = number_of_jets(config.train_words, card)
+            console.say(
+                f"the card's selection, {train.card.selection}, keeps {len(train) + train.left_out} of {every} training jets"
+            )
+        for name, words in (("data.train", config.train_words), ("data.val", config.val_words)):
+            for first, second in repeated(expand(words), card):
+                console.say(f"warning: {name}: {first} and {second} have jets in common, which count twice")
         for first, second in overlapping(expand(config.train_words), expand(config.val_words), card):
             console.say(f"warning: {first} and {second} have jets in common: validation cannot show overfitting")
         if train.left_out + val.left_out:

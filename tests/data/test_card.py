@@ -51,6 +51,7 @@ def test_digest_sees_every_change():
         ({"label": {"branch": "kind", "values": {"a": 0, "b": 0}}, "classes": {}}, r"two classes share one value of 'kind'"),
         ({"splits": {"train": [5, 2]}}, r"split 'train' is \[5, 2\]"),
         ({"splits": {"train": [-1, 2]}}, r"split 'train' is \[-1, 2\]"),
+        ({"splits": {"fold-1": [0, 2]}}, r"split 'fold-1' cannot be named behind a '#'; call it by a word"),
         ({"splits": {"train": 5}}, r"^a.yaml: splits.train"),
         ({"selection": "jet_pt >"}, r"selection 'jet_pt >' cannot be read"),
         ({"observers": ["weight"]}, r"an observer cannot be called 'weight'"),

@@ -37,11 +37,19 @@ def test_folder(tmp_path):
     assert f"is a folder; name the files in it, e.g. '{tmp_path}/*.root'" in refused(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"a text file, no jets", b"PK\x03\x04zip", b"\x00" * 100])
+@pytest.mark.parametrize("content", [b"a text file, no jets", b"\x00" * 100])
 @pytest.mark.parametrize("name", ["jets.root", "jets.h5"])
 def test_neither_root_nor_hdf5(tmp_path, content, name):
     (tmp_path / name).write_bytes(content)
     assert "no jet file that is known (it begins with" in refused(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("content", "title"), [(b"PK\x03\x04zip", "npz or another zip archive"), (b"PAR1....", "Parquet"), (b"\x93NUMPY\x01", "npy")]
+)
+def test_other_formats_are_called_by_their_names(tmp_path, content, title):
+    (tmp_path / "jets").write_bytes(content)
+    assert f"jets: is {title}, which is not read; jets are read from" in refused(tmp_path / "jets")
 
 
 def test_empty_file(tmp_path):
@@ -171,6 +179,11 @@ def test_mev_read_as_gev_is_noticed(tmp_path, jets, root_writer):
     path = root_writer(tmp_path / "jets.root", jets.columns())
     assert "read as GeV; write 'units: MeV' in the card" in refused(path)
     assert "read as GeV; write 'units: MeV' in the card" in refused(path, start=50)
+
+
+def test_tev_read_as_gev_is_noticed(tmp_path, jets, root_writer):
+    jets.p4 /= 1000
+    assert "read as GeV; is the file in TeV? write it in GeV" in refused(root_writer(tmp_path / "jets.root", jets.columns()))
 
 
 def test_gev_read_as_mev_is_noticed(root_file):

@@ -7,11 +7,13 @@ import awkward as ak
 import numpy as np
 import pytest
 
+import lorentznet.data as data
+from lorentznet.cli import main
 from lorentznet.commands import inspect as command
 from lorentznet.console import Console
 from lorentznet.data.card import DatasetCard
 from lorentznet.data.inspect import inspect_file
-from lorentznet.errors import DataError
+from lorentznet.errors import ConfigError, DataError
 
 from .conftest import toy, write_pandas, write_ttree
 
@@ -192,3 +194,31 @@ def test_jets_without_a_rest_frame_are_counted(tmp_path, jets):
     path = write_ttree(tmp_path / "jets.root", jets.columns())
     assert "2 jets have no rest frame: a single particle, or all exactly collinear" in warnings_of(path)
     assert "rest frame" not in warnings_of(f"{path}#12:60")
+
+
+def test_the_selection_is_shown_with_what_it_keeps(root_file):
+    card = data.read(root_file).card.as_mapping()
+    found = inspect_file(root_file, card | {"selection": "jet_pt > 100"})
+    passed = int((data.read(root_file).observer("jet_pt") > 100).sum())
+    assert 0 < passed < 60
+    assert found.selection == {"condition": "jet_pt > 100", "passed": passed}
+    assert f"  selection  jet_pt > 100: {passed} of 60 jets pass, in training" in found.lines()
+    none = inspect_file(root_file, card | {"selection": "jet_pt > 1e9"})
+    assert "no jet passes the card's selection: there is none to train with" in none.warnings
+    assert inspect_file(root_file, {key: value for key, value in card.items() if key != "selection"}).selection == {}
+
+
+def test_files_behind_one_that_cannot_be_read_are_shown(root_file, tmp_path, capsys):
+    (tmp_path / "broken.root").write_bytes(b"root")
+    assert main(["inspect", str(tmp_path / "broken.root"), str(root_file), "--json"]) == 2
+    shown = capsys.readouterr()
+    broken, sound = json.loads(shown.out)
+    assert "broken.root" in broken["problems"][0]
+    assert sound["n_jets"] == 60
+    assert "broken.root" in shown.err
+
+
+def test_a_card_by_accident_is_said_to_be_one(root_file):
+    root_file.with_suffix(".yaml").write_text("tagger: {name: cg}")
+    with pytest.raises(ConfigError, match=r"unknown key 'tagger'.*jets.yaml is taken as the dataset card of jets.root"):
+        data.read(root_file)

@@ -10,7 +10,7 @@ import pytest
 import uproot
 from scipy.special import expit
 
-from lorentznet.errors import DataError
+from lorentznet.errors import ConfigError, DataError
 from lorentznet.evaluate import metrics
 from lorentznet.evaluate.foreign import read_scores, to_logits
 from lorentznet.evaluate.scores import ScoreTable
@@ -101,6 +101,9 @@ def test_own_score_files(suffix, tmp_path):
     )
     (table,) = read_scores(tmp_path / f"s{suffix}")
     assert (table.name, table.classes) == ("cg", ("qcd", "top"))
+    for options in ({"classes": ["a", "b"]}, {"kind": "probability"}):
+        with pytest.raises(ConfigError, match="says itself that it holds logits of qcd, top; leave --classes and --kind out"):
+            read_scores(tmp_path / f"s{suffix}", **options)
     np.testing.assert_array_equal(table.logits, z)
 
 
@@ -133,6 +136,9 @@ def test_single_precision_probabilities_near_one_stay_apart():
         ({"deep": np.full(600, np.nan)}, {}, "column 'deep' has 600 NaN or infinite values"),
         ({}, {"kind": "probability"}, "not probabilities"),
         ({"deep": None, "prob": None}, {}, "holds no scores"),
+        ({"deep": np.zeros(597)}, {}, "column 'deep' has 597 values, but there are labels of 600 jets"),
+        ({"jet_pt": np.zeros(595)}, {}, "column 'jet_pt' has 595 values, but there are labels of 600 jets"),
+        ({"label": np.zeros(0, int)}, {}, "holds no jets: column 'label' is empty"),
     ],
 )
 def test_errors_name_file_and_column(changes, options, words, tmp_path):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lorentznet.config import plain
+from lorentznet.config import parse_overrides, plain
 from lorentznet.errors import ConfigError
 from lorentznet.taggers import create, names
 from lorentznet.train.config import CONFIGS, differences, load_config, shipped
@@ -43,6 +43,9 @@ def test_overrides_change_what_they_name():
         ({"data.batch_size": 0}, ["data.batch_size"]),
         ({"trainer.precision": "8"}, ["trainer.precision"]),
         ({"optimizer": 3}, ["optimizer"]),
+        ({"lr": 1}, ["unknown key 'lr'", "did you mean 'optimizer.lr'?"]),
+        ({"trainer.epochs": True}, ["trainer.epochs: input should be a number, got True"]),
+        ({"data.train": 3}, ["quickstart-cg: data.train: input should be a valid string, got 3"]),
     ],
 )
 def test_mistakes_are_named(changes, words):
@@ -50,6 +53,45 @@ def test_mistakes_are_named(changes, words):
         load_config("quickstart-cg", changes)
     assert "\n" not in str(caught.value)
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 0.001),
+        ("2", 2),
+        ("true", True),
+        ("null", None),
+        ("2024-01-01", "2024-01-01"),
+        ("good.root#500:", "good.root#500:"),
+        ("*.root", "*.root"),
+        ("[ab]*.root", "[ab]*.root"),
+        ("{a,b}.root", "{a,b}.root"),
+        ("run #2.root#0:5", "run #2.root#0:5"),
+        ("[run #2.root#500:, *.root]", ["run #2.root#500:", "*.root"]),
+        ("[0.9, 0.99]", [0.9, 0.99]),
+        ("[]", []),
+        ('["a b", c]', ["a b", "c"]),
+        ("{layers: 2}", {"layers": 2}),
+    ],
+)
+def test_overrides_are_numbers_lists_and_words_as_they_are(text, value):
+    found = parse_overrides(["--key", text, f"--other={text}"])
+    assert found == {"key": value, "other": value}
+    assert type(found["key"]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data.val", "--seed", "1"], "--data.val needs a value"),
+        (["--data.val", ""], "--data.val is empty; give a value, or null for none"),
+        (["--data.val", "[a: , {]"], r"--data.val \[a: , \{\]: cannot be read .*; put words in quotes"),
+    ],
+)
+def test_overrides_that_cannot_be_read(words, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_overrides(words)
 
 
 def test_unknown_source(tmp_path):

@@ -227,6 +227,23 @@ def test_jets_of_the_training_are_no_test(tagger, jet_file, tmp_path, capsys):
     assert said == [False, True]
 
 
+def test_a_damaged_record_of_the_training_is_said(tagger, jet_file, tmp_path, capsys):
+    weights = checkpoint.save(tmp_path / "best.ckpt", tagger)
+    (tmp_path / "run.json").write_text("{")
+    assert main(["predict", str(weights), f"{jet_file}#0:5", "--out", str(tmp_path / "scores.root")]) == 0
+    said = capsys.readouterr().err
+    assert "run.json: is not valid JSON" in said
+    assert "saw these jets in training is not known" in said
+
+
+def test_jets_that_are_named_twice_are_said(tagger, jet_file, tmp_path, capsys):
+    weights = checkpoint.save(tmp_path / "best.ckpt", tagger)
+    for second, said in (("#5:15", True), ("#10:15", False)):
+        words = [f"{jet_file}#0:10", f"{jet_file}{second}"]
+        assert main(["predict", str(weights), *words, "--out", str(tmp_path / "scores.root")]) == 0
+        assert ("have jets in common, which have two scores" in capsys.readouterr().err) is said
+
+
 def test_a_folder_is_no_file_of_jets(tagger, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in (".", ""):

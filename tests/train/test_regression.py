@@ -144,6 +144,9 @@ def test_evaluation(runs, tmp_path, capsys):
 
 def test_scores_and_momenta_are_not_mixed(runs, toy_study, refused, tmp_path):
     refused(["evaluate", runs / "momentum.root", toy_study.scores, "--out", tmp_path / "e"], "holds scores", "two commands")
+    for words in (["--baseline", "x"], ["--signal-efficiency", "0.1"], ["--label", "y"], ["--observers", "jet_pt"]):
+        line = ["evaluate", runs / "momentum.root", "--out", tmp_path / "e", *words]
+        refused(line, f"{words[0]} says nothing of momenta or masses, which these files hold: leave it out")
 
 
 def test_covariance_and_report(runs, jets, tmp_path, capsys):
@@ -179,7 +182,8 @@ def test_covariance_as_it_is_asked_for(runs, jets, refused, tmp_path, capfd):
     assert set(curves) == {"float64", "floor"}
     assert {name: list(points) for name, points in curves["float64"]["frame"].items()} == {"boost": ["2"], "rotation": ["1"]}
     refused([*words, "--parts", "irc"], "--parts", "momentum predicts momenta")
-    refused([*words, "--transformations", "padding"], "unknown transformation 'padding'")
+    refused([*words, "--transformations", "paddling"], "unknown transformation 'paddling'; did you mean 'padding'")
+    assert main([str(word) for word in (*words, *asked, "--parts")]) == 0, "nothing besides is asked for"
 
 
 @pytest.mark.parametrize("first", ["cg-tiny", "mass"])

@@ -201,10 +201,7 @@ def test_scalars_of_mirrored_jets_are_spoken_of(make_config, toys, listening, tm
     words = {"data__train": f"{jets}#0:40", "data__val": f"{jets}#40:60"}
     for mirror in (True, False):
         fit(make_config(**words, data__mirror=mirror, trainer__epochs=1), tmp_path / str(mirror), console=listening(lines.append))
-        assert (
-            any("data.mirror: the scalars of particles (part_energy) are those of the jet itself" in line for line in lines)
-            == mirror
-        )
+        assert any("data.mirror: mirrored jets keep the particle scalars (part_energy)" in line for line in lines) == mirror
         lines.clear()
 
 
@@ -234,3 +231,25 @@ def test_a_selection_that_nothing_passes_is_said(make_config, toys, tmp_path):
     path = toys.write(tmp_path / "none.root", card=toys.card(selection="jet_pt > 1e9"))
     with pytest.raises(DataError, match=r"data.train: .*none\.root#train: no jets were read; if the card has a selection"):
         load_jets(make_config(data__train=f"{path}#train", data__val=f"{path}#val"))
+
+
+def test_what_is_read_twice_or_cut_is_said(make_config, toys, tmp_path, capsys):
+    jets = toys.write(tmp_path / "jets.root", card=toys.card(selection="jet_pt > 600"))
+    words = {"data__train": [f"{jets}#0:100", f"{jets}#50:200"], "data__val": f"{jets}#240:320"}
+    train, _ = load_jets(make_config(**words), Console())
+    said = capsys.readouterr().err
+    assert 0 < len(train) < 250
+    assert f"the card's selection, jet_pt > 600, keeps {len(train)} of 250 training jets" in said
+    assert f"warning: data.train: {jets}#0:100 and {jets}#50:200 have jets in common, which count twice" in said
+    assert "data.val" not in said
+
+
+def test_jets_of_negative_weight_train_and_do_not_validate(make_config, toys, tmp_path):
+    branches = toys.branches(60)
+    branches["w"] = np.where(np.arange(60) % 5 == 0, -1.0, 1.0)
+    jets = toys.write(tmp_path / "jets.root", branches, card=toys.card(weight="w"))
+    words = {"data__train": f"{jets}#0:40", "data__val": f"{jets}#40:60"}
+    with pytest.raises(DataError, match="the weights of 4 of 20 jets are negative; efficiencies need weights of at least zero"):
+        load_jets(make_config(**words), None)
+    words["data__val"] = f"{jets}#41:45"
+    assert float(load_jets(make_config(**words), None)[0].weights.min()) == -1

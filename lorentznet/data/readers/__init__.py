@@ -30,6 +30,15 @@ def formats() -> list[str]:
     return [reader.format for reader in readers()]
 
 
+OTHER_FORMATS = {
+    b"PAR1": "Parquet",
+    b"PK\x03\x04": "npz or another zip archive",
+    b"\x93NUMPY": "npy",
+    b"\x1f\x8b": "compressed by gzip",
+}
+"""First bytes of files that jets are often kept in, and what they are."""
+
+
 def open_reader(path: str, tree: str | None = None) -> Reader:
     """Open a jet file with the reader that recognises it.
 
@@ -53,6 +62,11 @@ def open_reader(path: str, tree: str | None = None) -> Reader:
     for reader in readers():
         if head.startswith(reader.magic):
             raise DataError(f"{path}: its layout is not known, though its container is; jets are read from {known}")
+    for magic, title in OTHER_FORMATS.items():
+        if head.startswith(magic):
+            raise DataError(
+                f"{path}: is {title}, which is not read; jets are read from {known}: write one with uproot, a row per jet"
+            )
     raise DataError(f"{path}: no jet file that is known (it begins with {head[:8]!r}); jets are read from {known}")
 
 
