@@ -10,6 +10,7 @@ the reader of a pipe has gone. Anything else is a defect of the package and keep
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import select
 import shlex
@@ -131,6 +132,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if isinstance(error, BrokenPipeError) and _reader_has_left():
             return 141
+        if error.errno == errno.ENOSPC:  # of standard output too, which has no name
+            return _complain(f"{error.filename or 'the output'}: {error.strerror}", 2)
         if error.filename is None:
             raise
         return _complain(f"{error.filename}: {error.strerror or error}", 2)

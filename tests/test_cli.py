@@ -196,6 +196,16 @@ def test_defects_end_with_code_1():
     assert done.stderr.startswith("Traceback")
 
 
+def test_a_full_disk_is_one_line():
+    if not Path("/dev/full").exists():
+        pytest.skip("no device that is always full")
+    with open("/dev/full", "w") as full:
+        line = [sys.executable, "-m", "lorentznet", "inspect", "sample"]
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "lorentznet: error: the output: No space left on device"
+
+
 def test_overrides_reach_the_command_that_takes_them(command):
     seen = []
     command(lambda args, console: seen.append(args.overrides), lambda parser: parser.add_argument("--out"), TAKES_OVERRIDES=True)

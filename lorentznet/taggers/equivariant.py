@@ -134,6 +134,9 @@ class EquivariantTagger(Tagger):
 
     Subclasses set ``network``, a module from a :class:`~lorentznet.nn.frame.JetFrame` (and the particle scalars of the batch, or
     None) to logits; its configuration has ``mass`` and ``references`` of the front end.
+
+    Logits can be differentiated once, by weights and momenta; the second derivative, as a gradient penalty needs it, raises
+    ``RuntimeError``: sums over pairs and their bells have gradients written by hand.
     """
 
     network: nn.Module

@@ -229,6 +229,16 @@ def test_momenta_in_float32_lose_only_what_their_rounding_took(name):
     assert torch.equal(tagger(single), tagger(jets.with_momenta(single.p4.double())))
 
 
+@pytest.mark.parametrize("name", EQUIVARIANT)
+def test_second_derivatives_are_refused_and_not_wrong(name):
+    tagger = taggers.create(name, "tiny", seed=1)
+    batch = toy_jets(2, seed=1)
+    batch.p4.requires_grad_()
+    (first,) = torch.autograd.grad(tagger(batch).sum(), batch.p4, create_graph=True)
+    with pytest.raises(RuntimeError, match="twice"):
+        first.square().sum().backward()
+
+
 def test_particle_scalars_are_read_or_missed_with_a_message():
     tagger = taggers.create("cg", "tiny", scalars=2, seed=1)
     batch = toy_jets(3, seed=1)
