@@ -26,6 +26,7 @@ from lorentznet.nn.readout import InvariantReadout
 from lorentznet.nn.references import ReferenceUse
 from lorentznet.taggers.base import Tagger
 from lorentznet.taggers.compiling import ShapeFree
+from lorentznet.taggers.sizes import check_sizes
 
 Task = Literal["tagging", "momentum", "mass"]
 _LARGEST_LOG_MASS = 50.0  # ln GeV: where an untrained network's mass ends
@@ -90,16 +91,21 @@ class EquivariantConfig:
     edge_channels: int = 16
     layers_read: int = 1
     at_least: ClassVar[Mapping[str, int]] = {
-        **{"classes": 2, "layers": 0, "pooled": 0, "hidden": 1, "heads": 0, "scalars": 0},
-        **{"neighbours": 1, "edge_channels": 1, "layers_read": 1},
+        "classes": 2,
+        "layers": 0,
+        "pooled": 0,
+        "hidden": 1,
+        "heads": 0,
+        "scalars": 0,
+        "neighbours": 1,
+        "edge_channels": 1,
+        "layers_read": 1,
     }
 
     def __post_init__(self) -> None:
         if isinstance(self.references, str):
             object.__setattr__(self, "references", (self.references,))
-        for name, least in self.at_least.items():
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_sizes(self, self.at_least)
         if min(self.bells) < 0 or not any(self.bells):
             found = ", ".join(map(str, self.bells))
             raise ConfigError(f"bells are three numbers of at least 0, one of them at least 1, got {found}")
@@ -108,8 +114,6 @@ class EquivariantConfig:
         for name, of, value in (("neighbours", "graph", "all"), ("edge_channels", "edges", "radial")):
             if getattr(self, of) == value and getattr(self, name) != getattr(type(self), name):
                 raise ConfigError(f"{name}: {getattr(self, name)} has no use with {of} {value}; set {of}, or leave {name} out")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout must be at least 0 and below 1, got {self.dropout}")
         if self.references_as == "particles" and not self.references:
             raise ConfigError("references_as: particles needs some; name them, for example references: [beams, time]")
 

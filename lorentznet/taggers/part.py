@@ -22,6 +22,7 @@ from lorentznet.errors import ConfigError
 from lorentznet.group.subgroup import Subgroup
 from lorentznet.nn.detector_frame import DetectorFeatures, pair_features
 from lorentznet.taggers.base import Tagger, register
+from lorentznet.taggers.sizes import check_sizes
 
 
 @dataclass(frozen=True)
@@ -70,14 +71,10 @@ class ParTConfig:
     scalars: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("classes", "width", "heads", "blocks", "class_blocks", "expansion", "pair_hidden", "scalars"):
-            least = {"classes": 2, "scalars": 0}.get(name, 1)
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        sizes = ("width", "heads", "blocks", "class_blocks", "expansion", "pair_hidden")
+        check_sizes(self, {"classes": 2, "scalars": 0, **dict.fromkeys(sizes, 1)})
         if self.width % self.heads:
             raise ConfigError(f"width must be a multiple of heads, got {self.width} and {self.heads}")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout must be at least 0 and below 1, got {self.dropout}")
 
 
 class Attention(nn.Module):

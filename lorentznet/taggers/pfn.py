@@ -22,6 +22,7 @@ from lorentznet.errors import ConfigError
 from lorentznet.group.subgroup import Subgroup
 from lorentznet.nn.detector_frame import DetectorFeatures
 from lorentznet.taggers.base import Tagger, register
+from lorentznet.taggers.sizes import check_sizes
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,9 @@ class PFNConfig:
     scalars: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("classes", 2), ("scalars", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_sizes(self, {"classes": 2, "scalars": 0})
         if not self.phi or min((*self.phi, *self.f)) < 1:
             raise ConfigError(f"phi and f are widths of at least 1, phi not empty; got {list(self.phi)} and {list(self.f)}")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout must be at least 0 and below 1, got {self.dropout}")
         if self.energy_weighted and self.energies:
             raise ConfigError("energy_weighted and energies exclude each other: an energy flow network reads directions only")
 
