@@ -69,7 +69,7 @@ def test_jets_that_the_tagger_does_not_know_are_told(checkpoint, toys, tmp_path,
 
 def test_what_cannot_be_explained(checkpoint, jets, toys, refused, tmp_path):
     out = ["--out", tmp_path / "out"]
-    refused(["explain", checkpoint("pfn"), jets, *out], "tagger 'pfn' has no irreps or grades")
+    refused(["explain", checkpoint("pfn"), jets, *out], "pfn.ckpt: tagger 'pfn' has no irreps or grades")
     refused(["explain", checkpoint(task="mass"), jets, *out], "task 'mass'")
     tagger = checkpoint()
     refused(["explain", tagger, jets, *out, "--jets", "1"], "--jets 1: at least 2")

@@ -147,7 +147,10 @@ def _read(words: Iterable[str], args: argparse.Namespace, console: Console) -> l
 
     found = []
     for word in words:
-        for table in read_scores(word, args.label, args.columns, args.kind, args.classes):
+        tables = read_scores(word, args.label, args.columns, args.kind, args.classes)
+        if len(tables) > 1 and not args.columns:
+            console.say(f"{word}: taken as taggers: {', '.join(table.name for table in tables)}; choose by --scores")
+        for table in tables:
             known = table.labelled()
             if 0 < len(known) < len(table):
                 console.say(f"{word}: {len(table) - len(known):,} of {len(table):,} jets have no label and are left out")

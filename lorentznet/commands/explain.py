@@ -57,7 +57,10 @@ def run(args: argparse.Namespace, console: Console) -> None:
         raise ConfigError(f"--seed {args.seed}: must not be negative")
     checkpoint = locate(args.checkpoint)
     tagger = load(checkpoint)
-    parts = explain.n_parts(tagger)  # refuses what has none before jets are read
+    try:
+        parts = explain.n_parts(tagger)  # before jets are read
+    except ConfigError as error:
+        raise ConfigError(f"{args.checkpoint}: {error}") from None
     device = select_device(args.device)
     drawn = invariance.draw(args.files, SPARE * args.jets, args.card)
     table = explain.choose(tagger, drawn, args.jets, args.seed)

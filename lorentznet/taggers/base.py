@@ -155,7 +155,8 @@ def create(name: str, preset: str | None = None, *, seed: int | None = None, whe
     """
     cls = tagger_class(name)
     if preset is not None and preset not in cls.presets:
-        raise ConfigError(f"{where.removesuffix('.options')}.preset: tagger '{name}' has no preset '{preset}'; {nearest(preset, cls.presets)}")
+        setting = f"{where.removesuffix('.options')}.preset"
+        raise ConfigError(f"{setting}: tagger '{name}' has no preset '{preset}'; {nearest(preset, cls.presets)}")
     config: Any = build(cls.Config, {**(cls.presets[preset] if preset else {}), **changes}, where)
     if seed is None:
         return cls(config)

@@ -109,9 +109,12 @@ def test_remarks_on_foreign_scores(tmp_path, capsys):
     said = capsys.readouterr()
     assert "hard: 100 probabilities are exactly 0 and 100 exactly 1" in said.err
     assert "wrong: AUC below 0.5" in said.err
+    assert "s.npz: taken as taggers: hard, wrong; choose by --scores" in said.err
     assert "200 jets (100 qcd, 100 top)" in said.out
     assert main([*line, "--scores", "hard"]) == 0
-    assert "wrong" not in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "wrong" not in said.out
+    assert "taken as taggers" not in said.err
 
 
 @pytest.mark.parametrize(
