@@ -32,7 +32,7 @@ import torch
 from lorentznet import files
 from lorentznet.console import aligned
 from lorentznet.errors import ConfigError, DataError
-from lorentznet.evaluate.invariance import EVERYTHING, GAMMAS, check_asked, some_jets
+from lorentznet.evaluate.invariance import EVERYTHING, GAMMAS, check_asked, evenly_spaced
 from lorentznet.evaluate.invariance_words import gamma_key, mode_name
 from lorentznet.evaluate.measured import CONDITIONINGS, DTYPES
 from lorentznet.evaluate.rearrangements import REARRANGEMENTS, joined, rearranged
@@ -130,7 +130,7 @@ def scan(
         If no jet has a particle. Jets without any, which have no momentum to compare, are left out and counted.
     """
     check_asked("covariance", gammas, {"transformation": (transformations, EVERYTHING), "dtype": (dtypes, DTYPES)})
-    batch, step = some_jets(jets_in, jets), progress or (lambda done: None)
+    batch, step = evenly_spaced(jets_in, jets), progress or (lambda done: None)
     empty = int((batch.counts == 0).sum())
     batch = batch.select(batch.counts > 0)
     if not batch.n_jets:

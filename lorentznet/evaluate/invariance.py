@@ -31,7 +31,7 @@ from lorentznet.evaluate import invariance_layers, irc
 from lorentznet.evaluate.invariance_result import InvarianceResult, TaggerInvariance
 from lorentznet.evaluate.invariance_words import gamma_key
 from lorentznet.evaluate.measured import CONDITIONINGS, PRECISIONS, Measured, change, separate
-from lorentznet.evaluate.rearrangements import REARRANGEMENTS, evenly_spaced, rearranged
+from lorentznet.evaluate.rearrangements import REARRANGEMENTS, rearranged, spaced_rows
 from lorentznet.evaluate.transformations import TRANSFORMATIONS, WITHOUT_GAMMA, inverse, transformed
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def scan(
         raise ConfigError(f"tagger '{name}': its outputs are momenta, which change with the frame; scan their covariance instead")
     step = progress or (lambda done: None)
     measured = Measured(tagger, device, dtypes, conditionings, chunk)
-    batch = some_jets(jets_in, jets)
+    batch = evenly_spaced(jets_in, jets)
     # Jets of one size stand together, so that little of a chunk is padding.
     batch = tagger.with_references(batch.select(torch.argsort(batch.counts, stable=True)))
     quantity = "mass" if tagger.task == "mass" else "logit"
@@ -248,10 +248,10 @@ def draw(files: Words | Iterable[Words], jets: int = 1000, card: CardLike | None
     return JetTable.concatenate(tables)
 
 
-def some_jets(jets_in: JetTable | JetBatch, number: int) -> JetBatch:
+def evenly_spaced(jets_in: JetTable | JetBatch, number: int) -> JetBatch:
     """At most ``number`` jets, evenly spaced, so that a file sorted by class gives all classes."""
     if isinstance(jets_in, JetBatch):
-        return jets_in.select(evenly_spaced(jets_in.n_jets, number)).cpu()
+        return jets_in.select(spaced_rows(jets_in.n_jets, number)).cpu()
     from lorentznet.data import collate
 
-    return collate(jets_in[evenly_spaced(len(jets_in), number).numpy()])
+    return collate(jets_in[spaced_rows(len(jets_in), number).numpy()])

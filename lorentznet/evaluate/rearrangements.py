@@ -45,7 +45,7 @@ def rearranged(scorer: Scorer, batch: JetBatch, how: str, random: np.random.Gene
     rows, outputs
         Places in the batch, and the outputs for the jets there.
     """
-    rows = evenly_spaced(batch.n_jets, PADDED if how == "padding" else batch.n_jets)
+    rows = spaced_rows(batch.n_jets, PADDED if how == "padding" else batch.n_jets)
     chosen = batch.select(rows)
     if how == "permutation":
         return rows, scorer(permuted(chosen, random))
@@ -55,7 +55,7 @@ def rearranged(scorer: Scorer, batch: JetBatch, how: str, random: np.random.Gene
     return rows, scorer(chosen.select(order))[torch.argsort(order)]
 
 
-def evenly_spaced(total: int, number: int) -> Tensor:
+def spaced_rows(total: int, number: int) -> Tensor:
     """At most ``number`` of ``total`` rows, evenly spaced."""
     return torch.arange(total) if total <= number else torch.arange(number) * total // number
 

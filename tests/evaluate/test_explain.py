@@ -146,7 +146,7 @@ def test_networks_without_layers_are_refused(networks):
 @pytest.mark.parametrize(
     ("options", "number", "words"),
     [
-        ({"labels": [-1] * 12}, 12, "memory: none of its 12 jets has a label"),
+        ({"labels": [-1] * 12}, 12, "memory: none of the 12 jets drawn from it has a label"),
         ({"labels": [1] * 12}, 12, "none of the 12 jets that are looked at is of class 'qcd'"),
         ({"classes": ("qcd", "w", "top")}, 12, "its card has 3 classes, the tagger 2"),
         ({}, 0, "memory: holds no jets"),
