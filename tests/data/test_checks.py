@@ -45,7 +45,8 @@ def test_neither_root_nor_hdf5(tmp_path, content, name):
 
 
 @pytest.mark.parametrize(
-    ("content", "title"), [(b"PK\x03\x04zip", "npz or another zip archive"), (b"PAR1....", "Parquet"), (b"\x1f\x8b\x08", "compressed by gzip")]
+    ("content", "title"),
+    [(b"PK\x03\x04zip", "npz or another zip archive"), (b"PAR1....", "Parquet"), (b"\x1f\x8b\x08", "compressed by gzip")],
 )
 def test_other_formats_are_called_by_their_names(tmp_path, content, title):
     (tmp_path / "jets").write_bytes(content)
