@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from cg_network import JETS, PARTICLES, VECTORS
 from measuring import count, jets_of, seconds, training_step
 from torch.nn.functional import cross_entropy
 
@@ -29,14 +30,27 @@ from lorentznet import taggers
 from lorentznet.data.batch import JetBatch
 from lorentznet.train.allocator import keep_freed_memory
 
-JETS, PARTICLES = 16, 50
-VECTORS = {"irreps": "12x(0,0)+4x(1,1)"}
-"""The preset tiny without tensors."""
 SETTINGS = {
-    **{"maxdim": [3], "max_zf": [1], "num_cg_levels": 3, "num_channels": [2, 4, 4, 2], "cutoff_type": ["learn"]},
-    **{"hard_cut_rad": [1.73], "soft_cut_rad": [1.73], "soft_cut_width": [0.2], "weight_init": "randn", "level_gain": [1.0]},
-    **{"num_basis_fn": 10, "top": "linear", "input": "linear", "num_mpnn_layers": 1, "pmu_in": True, "add_beams": True},
-    **{"scale": 0.005, "mlp": True, "mlp_depth": 3, "mlp_width": 2},
+    "maxdim": [3],
+    "max_zf": [1],
+    "num_cg_levels": 3,
+    "num_channels": [2, 4, 4, 2],
+    "cutoff_type": ["learn"],
+    "hard_cut_rad": [1.73],
+    "soft_cut_rad": [1.73],
+    "soft_cut_width": [0.2],
+    "weight_init": "randn",
+    "level_gain": [1.0],
+    "num_basis_fn": 10,
+    "top": "linear",
+    "input": "linear",
+    "num_mpnn_layers": 1,
+    "pmu_in": True,
+    "add_beams": True,
+    "scale": 0.005,
+    "mlp": True,
+    "mlp_depth": 3,
+    "mlp_width": 2,
 }
 """Arguments of the published network, as it was published."""
 

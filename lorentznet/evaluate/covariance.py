@@ -34,8 +34,8 @@ from lorentznet.console import aligned
 from lorentznet.errors import ConfigError, DataError
 from lorentznet.evaluate.invariance import EVERYTHING, GAMMAS, check_asked, evenly_spaced
 from lorentznet.evaluate.invariance_words import gamma_key, mode_name
-from lorentznet.evaluate.measured import CONDITIONINGS, DTYPES
-from lorentznet.evaluate.rearrangements import REARRANGEMENTS, joined, rearranged
+from lorentznet.evaluate.measured import CONDITIONINGS, DTYPES, in_portions
+from lorentznet.evaluate.rearrangements import REARRANGEMENTS, rearranged
 from lorentznet.evaluate.tables import write_rows
 from lorentznet.evaluate.transformations import TRANSFORMATIONS, WITHOUT_GAMMA, inverse, transformed
 
@@ -188,15 +188,8 @@ def _applied(matrices: np.ndarray[Any, Any], vectors: np.ndarray[Any, Any]) -> n
 def _momenta(
     tagger: Tagger, conditioning: str, device: str | torch.device, batch: JetBatch, company: JetBatch | None = None
 ) -> Tensor:
-    """Momenta that a tagger finds, float64, shape (jets, 4); a company of jets is scored along in every call and left out."""
-    tagger.in_frame(conditioning)
-    parts = []
-    with torch.no_grad():
-        for start in range(0, batch.n_jets, CHUNK):
-            part = batch.select(slice(start, start + CHUNK))
-            called = part if company is None else joined([part, company])
-            parts.append(tagger(called.to(device)).double().cpu()[: part.n_jets])
-    return torch.cat(parts)
+    """Momenta that a tagger finds with a front end, float64, shape (jets, 4)."""
+    return in_portions(tagger.in_frame(conditioning), batch, device, CHUNK, company)
 
 
 def _extended(momenta: Tensor) -> np.ndarray[Any, Any]:

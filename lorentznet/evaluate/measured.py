@@ -92,13 +92,8 @@ class Measured:
         company
             Further jets that are scored along in every call; their logits are left out.
         """
-        tagger, parts = self.tagger(mode), []
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=mode[0] == AUTOCAST):
-            for start in range(0, batch.n_jets, self.chunk):
-                part = batch.select(slice(start, start + self.chunk))
-                called = part if company is None else joined([part, company])
-                parts.append(tagger(called.to(self.device)).double().cpu()[: part.n_jets])
-        logits = torch.cat(parts)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mode[0] == AUTOCAST):
+            logits = in_portions(self.tagger(mode), batch, self.device, self.chunk, company)
         return logits - logits.mean(1, keepdim=True) if logits.shape[1] > 1 else logits
 
     def spread(self, batch: JetBatch, name: str) -> tuple[float, Tensor]:
@@ -112,6 +107,19 @@ class Measured:
             what = "is the same for all" if len(finite) else "is not finite for any"
             raise DataError(f"tagger '{name}': its logit {what} of {batch.n_jets} jets; give different jets or train it first")
         return sigma, logits
+
+
+def in_portions(
+    tagger: Tagger, batch: JetBatch, device: str | torch.device, chunk: int, company: JetBatch | None = None
+) -> Tensor:
+    """Outputs of a tagger in float64, ``chunk`` jets at a time; a company of jets is scored along in every call and left out."""
+    parts = []
+    with torch.no_grad():
+        for start in range(0, batch.n_jets, chunk):
+            part = batch.select(slice(start, start + chunk))
+            called = part if company is None else joined([part, company])
+            parts.append(tagger(called.to(device)).double().cpu()[: part.n_jets])
+    return torch.cat(parts)
 
 
 def change(logits: Tensor, baseline: Tensor, sigma: float, batch: JetBatch | None = None) -> Change:

@@ -20,7 +20,7 @@ def sorted_irreps(text: str, maxdim: int | None = None) -> Irreps:
     text
         Irreps with their multiplicities.
     maxdim
-        Add all real irreps below, see :class:`CGConfig`.
+        Add all real irreps below, see :class:`~lorentznet.taggers.cg.CGConfig`.
 
     Raises
     ------
