@@ -8,6 +8,7 @@ repeats in turn; a step is forward, backward and Adam on 16 jets of 50 particles
   complex channels as `lgn` has real ones, and beside one with half of them (2 4 4 2, the size published in 2020),
 * the preset `tiny` with scalars and vectors beside the same, eager and (not with --quick) compiled as `trainer.compile` does it,
 * the presets `tiny` and `small` compiled, beside themselves (not with --quick),
+* the presets `tiny`, `small` and `default` with sums over pairs by the C kernel, beside the same with a table of all bells, on 64 jets,
 * the preset `default` beside a plain transformer with as many parameters,
 * cost against the number of particles and of channels, with fitted exponents,
 * on a GPU, if there is one: jets per second of training, and where the time goes.
@@ -41,6 +42,7 @@ from measuring import (
 from torch.profiler import ProfilerActivity, profile
 
 from lorentznet import taggers
+from lorentznet.nn import pair_kernel
 from lorentznet.train.allocator import keep_freed_memory
 
 JETS, PARTICLES = 16, 50
@@ -121,6 +123,32 @@ def compiled_beside_eager(repeats: int) -> dict[str, float]:
         print(
             f"step of {preset}: {1000 * spent[0]:.1f} ms, compiled {1000 * spent[1]:.1f} ms ({spent[0] / spent[1]:.2f} times as fast); "
             f"compiling took {waited:.0f} s, the first batch of another shape then {1000 * again:.0f} ms"
+        )
+    print()
+    return results
+
+
+def kernel_beside_the_table(jets: int, repeats: int) -> dict[str, float]:
+    """Step, evaluation and memory of presets with and without the C kernel of sums over pairs."""
+    if not pair_kernel.available():
+        print("no C compiler: sums over pairs are made of tensor operations\n")
+        return {}
+    batch, results = jets_of(jets, PARTICLES), {}
+    for preset in ("tiny", "small", "default"):
+        fused, table = (taggers.create("cg", preset, seed=0) for _ in range(2))
+        table.network.basis.fused = False
+        step = seconds([training_step(tagger, batch) for tagger in (fused, table)], repeats)
+        memory = [peak_megabytes(training_step(tagger, batch)) for tagger in (fused, table)]
+        evaluation = seconds([forward_pass(tagger, batch) for tagger in (fused, table)], repeats)
+        results |= {
+            f"kernel_{preset}_step_speedup": step[1] / step[0],
+            f"kernel_{preset}_evaluation_speedup": evaluation[1] / evaluation[0],
+            f"kernel_{preset}_memory_ratio": memory[0] / memory[1],
+        }
+        print(
+            f"{preset}, {jets} jets, sums over pairs by the C kernel: step {1000 * step[0]:.0f} ms, with a table of all bells "
+            f"{1000 * step[1]:.0f} ms ({step[1] / step[0]:.2f} times as fast), evaluation {evaluation[1] / evaluation[0]:.2f} times as "
+            f"fast; {memory[0]:.0f} MB in place of {memory[1]:.0f}"
         )
     print()
     return results
@@ -244,6 +272,7 @@ def main() -> None:
     results |= lgn_beside_the_oracle(repeats, compiled=not args.quick)
     if not args.quick:
         results |= compiled_beside_eager(repeats)
+    results |= kernel_beside_the_table(JETS if args.quick else 64, repeats)
     results |= default_beside_a_transformer(2 * repeats)
     results |= scaling("small", 4 if args.quick else JETS, repeats)
     results |= allocator(JETS if args.quick else 64, repeats)

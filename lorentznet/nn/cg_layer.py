@@ -17,6 +17,7 @@ from lorentznet.group.irreps import Irreps
 from lorentznet.nn.cg_product import SelfProduct
 from lorentznet.nn.edge import EdgeFunctions
 from lorentznet.nn.frame import JetFrame
+from lorentznet.nn.fused_sums import FusedBasis
 from lorentznet.nn.gate import InvariantGate, ScalarGate
 from lorentznet.nn.graph import ALL_PAIRS, Graph
 from lorentznet.nn.message import CGMessage
@@ -76,7 +77,7 @@ class CGLayer(nn.Module):
         self.gate = InvariantGate(irreps, width)
 
     def forward(
-        self, features: list[Tensor], basis: Tensor, vectors: Tensor, frame: JetFrame, graph: Graph = ALL_PAIRS
+        self, features: list[Tensor], basis: Tensor | FusedBasis, vectors: Tensor, frame: JetFrame, graph: Graph = ALL_PAIRS
     ) -> list[Tensor]:
         """New features, tensors (channels, jets, particles, dim).
 
@@ -85,7 +86,8 @@ class CGLayer(nn.Module):
         features
             F, tensors (channels, jets, particles, dim).
         basis
-            The pair basis, shape (functions, *pairs), zero where there is no pair.
+            The pair basis, shape (functions, *pairs), zero where there is no pair; with functions of edges it has to be this table,
+            else it may be what :meth:`~lorentznet.nn.radial.PairBasis.pairs` gives.
         vectors
             u_i, shape (jets, particles, 4).
         frame, graph
@@ -93,6 +95,7 @@ class CGLayer(nn.Module):
         """
         narrow = self.source(self.narrow(features), features[0])
         if self.edges is not None:
+            assert isinstance(basis, Tensor)
             basis = self.edges(features, basis, graph)
         weights = self.radial(basis)
         if self.second is None:

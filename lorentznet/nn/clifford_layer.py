@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lorentznet.nn.edge import EdgeFunctions
 from lorentznet.nn.frame import JetFrame
+from lorentznet.nn.fused_sums import FusedBasis
 from lorentznet.nn.geometric_product import geometric_product
 from lorentznet.nn.graph import ALL_PAIRS, Graph
 from lorentznet.nn.invariants import multivector_invariants
@@ -71,20 +72,20 @@ class CliffordLayer(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(scalars + channels + n_invariants, scalars), nn.SiLU(), nn.Linear(scalars, scalars))
 
     def forward(
-        self, x: Tensor, h: Tensor, basis: Tensor, vectors: Tensor, frame: JetFrame, graph: Graph = ALL_PAIRS
+        self, x: Tensor, h: Tensor, basis: Tensor | FusedBasis, vectors: Tensor, frame: JetFrame, graph: Graph = ALL_PAIRS
     ) -> tuple[Tensor, Tensor]:
         """New multivectors (components, channels, jets, particles) and scalars (jets, particles, channels)."""
         # Scalars enter as grade 0, so that a product with them is a gate and a message carries them along.
         x = torch.cat((x[:1] + self.to_grade_zero(h).movedim(-1, 0)[None], x[1:]))
         if self.edges is not None:
+            assert isinstance(basis, Tensor)
             basis = self.edges([h.movedim(-1, 0)[..., None]], basis, graph)
-        weights, of_scalars = self.radial(basis).split([2 * x.shape[1], x.shape[1]])
-        own = torch.cat((x, self.message(x, vectors, weights, graph)), 1)
+        message, heard = self.message.with_scalars(x, self.to_message(h).movedim(-1, 0), vectors, self.radial(basis), graph)
+        own = torch.cat((x, message), 1)
         product = geometric_product(self.left(own), self.right(own), self.grades.blades, self.path_weights).to(x)
         update = self.norm(self.mix(torch.cat((own, product), 1)), frame.time)
         invariants = multivector_invariants(update, frame.time, self.grades).movedim(0, -1)
-        heard = graph.sum(of_scalars, self.to_message(h).movedim(-1, 0)[..., None])[..., 0].movedim(0, -1)
-        h = h + self.mlp(torch.cat((h, heard, invariants), -1))
+        h = h + self.mlp(torch.cat((h, heard.movedim(0, -1), invariants), -1))
         gates = torch.sigmoid(self.gate(h)).movedim(-1, 0).unflatten(0, (len(self.grades.kept), -1))
         x = x + update * self.grades.spread(gates)
         real = frame.nodes

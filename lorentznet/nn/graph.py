@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch_geometric.nn import MessagePassing
 
+from lorentznet.nn.fused_sums import FusedWeights, PairWeights
 from lorentznet.nn.pair_sums import channel_groups, pair_sums
 from lorentznet.nn.pairs import pair_mask
 
@@ -54,21 +55,21 @@ class DenseGraph:
         """x_j on pairs (i, j)."""
         return x[..., None, :]
 
-    def sum(self, weights: Tensor, x: Tensor) -> Tensor:
+    def sum(self, weights: PairWeights, x: Tensor) -> Tensor:
         """sum_j f_ij x_j, shape (channels, jets, particles, dim).
 
         Parameters
         ----------
         weights
-            f, shape (channels, jets, particles, particles), zero where a particle is missing.
+            f, shape (channels, jets, particles, particles), zero where a particle is missing; or the recipe for it.
         x
             Shape (channels, jets, particles, dim).
         """
         return self.sums(weights, (x,))[0]
 
-    def sums(self, weights: Tensor, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def sums(self, weights: PairWeights, parts: Sequence[Tensor]) -> Sequence[Tensor]:
         """The same for several x at once, each with its own channels of f, see :func:`~lorentznet.nn.pair_sums.pair_sums`."""
-        return pair_sums(weights, parts)
+        return weights.sums(parts) if isinstance(weights, FusedWeights) else pair_sums(weights, parts)
 
 
 @dataclass(frozen=True)
@@ -136,13 +137,15 @@ class SparseGraph:
         """x_j on edges, (channels, edges)."""
         return _take(x.flatten(1).T, self.sources).T
 
-    def sum(self, weights: Tensor, x: Tensor) -> Tensor:
+    def sum(self, weights: PairWeights, x: Tensor) -> Tensor:
         """sum_j f_ij x_j, shape (channels, jets, particles, dim), of f (channels, edges) and x (channels, jets, particles, dim)."""
+        assert isinstance(weights, Tensor), "weights that are not computed yet are those of all pairs"
         summed: Tensor = _EDGE_SUM(x.flatten(1, 2), weights, self)
         return summed.view(x.shape)
 
-    def sums(self, weights: Tensor, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def sums(self, weights: PairWeights, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The same for several x at once, each with its own channels of f."""
+        assert isinstance(weights, Tensor), "weights that are not computed yet are those of all pairs"
         return tuple(self.sum(f, x) for f, x in channel_groups(weights, parts))
 
 

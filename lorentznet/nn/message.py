@@ -18,6 +18,7 @@ from torch import Tensor
 from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.cg_product import VectorProduct
+from lorentznet.nn.fused_sums import PairWeights
 from lorentznet.nn.geometric_product import vector_product
 from lorentznet.nn.graph import ALL_PAIRS, Graph
 from lorentznet.nn.multivector import ALL_GRADES, Grades
@@ -53,7 +54,9 @@ class CGMessage(EquivariantModule):
         self.kinds = 2 if self.sizes else 1
         self.with_vector = SparseProduct(self.product.table()) if self.sizes else None
 
-    def forward(self, features: Sequence[Tensor], vectors: Tensor, weights: Tensor, graph: Graph = ALL_PAIRS) -> list[Tensor]:
+    def forward(
+        self, features: Sequence[Tensor], vectors: Tensor, weights: PairWeights, graph: Graph = ALL_PAIRS
+    ) -> list[Tensor]:
         """Aggregated features, then their products with p_i - p_j.
 
         Parameters
@@ -110,13 +113,25 @@ class CliffordMessage(EquivariantModule):
         self.blades = grades.blades
         self.irreps_in, self.irreps_out = grades.law(channels), grades.law(2 * channels)
 
-    def forward(self, x: Tensor, vectors: Tensor, weights: Tensor, graph: Graph = ALL_PAIRS) -> Tensor:
+    def forward(self, x: Tensor, vectors: Tensor, weights: PairWeights, graph: Graph = ALL_PAIRS) -> Tensor:
         """Both sums, channels one after the other; arguments as in :class:`CGMessage`, ``x`` (components, channels, jets, particles)."""
+        return self._sums(x, (), vectors, weights, graph)[0]
+
+    def with_scalars(
+        self, x: Tensor, scalars: Tensor, vectors: Tensor, weights: PairWeights, graph: Graph = ALL_PAIRS
+    ) -> tuple[Tensor, Tensor]:
+        """The same, and at once sum_j f_ij h_j of ``scalars``, (any channels, jets, particles), by as many weights at the end."""
+        message, (heard,) = self._sums(x, (scalars[None],), vectors, weights, graph)
+        return message, heard[0]
+
+    def _sums(
+        self, x: Tensor, others: Sequence[Tensor], vectors: Tensor, weights: PairWeights, graph: Graph
+    ) -> tuple[Tensor, list[Tensor]]:
         vectors = vectors.movedim(-1, 0)[:, None].contiguous()
         product = vector_product(vectors, x, self.blades).to(x)  # of bfloat16 factors it is float32
-        first, both = _aggregated(weights, (x, torch.cat((x, product))), graph)
+        first, both, *rest = _aggregated(weights, (x, torch.cat((x, product)), *others), graph)
         summed, crossed = both.split(len(self.blades))
-        return torch.cat((first, vector_product(vectors, summed, self.blades).to(x) - crossed), 1)
+        return torch.cat((first, vector_product(vectors, summed, self.blades).to(x) - crossed), 1), rest
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
@@ -131,6 +146,6 @@ class CliffordMessage(EquivariantModule):
         return (x, self.irreps_in), (vectors, Irrep(1, 1)), (weights, None)
 
 
-def _aggregated(weights: Tensor, parts: Sequence[Tensor], graph: Graph) -> list[Tensor]:
+def _aggregated(weights: PairWeights, parts: Sequence[Tensor], graph: Graph) -> list[Tensor]:
     """sum_j f_ij x_j of several x with their own weights, components first."""
     return [summed.movedim(-1, 0) for summed in graph.sums(weights, [x.movedim(0, -1) for x in parts])]

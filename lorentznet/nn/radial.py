@@ -3,27 +3,31 @@ r"""Radial functions: what one particle weighs in the sum over its neighbours, a
 .. math:: f_c(x_{ij}) = \sum_q W_{cq}\, \phi_q(x_{ij}), \qquad \phi_q(x) = \exp\!\left(-\frac{(x - c_q)^2}{2 w^2}\right).
 
 The bells are fixed, so no gradient flows through an N x N array of theirs, and the mask is applied once, to them; what is linear in
-them needs no second mask.
+them needs no second mask. On a CPU in float32 they need not become an array at all, see :mod:`lorentznet.nn.fused_sums`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from lorentznet.nn.frame import JetFrame
-from lorentznet.nn.graph import Graph, graph_of
+from lorentznet.nn.fused_sums import FusedBasis, FusedWeights
+from lorentznet.nn.graph import DenseGraph, Graph, graph_of
+from lorentznet.nn.pair_kernel import available
 
 # Bells cover the invariants of jets with tens to hundreds of particles: (lowest centre, highest centre).
 PRODUCT_RANGE = (-14.0, -1.5)  # ln(p_i.p_j / M^2)
 ANGLE_RANGE = (-8.0, 0.7)  # ln(1 - cos theta), rest frame
 ABSOLUTE_RANGE = (-6.0, 8.0)  # ln(p_i.p_j / GeV^2)
 _MARGIN = 5.0  # widths beyond the outermost centres
+_RUN = 12  # bells that are made one from the other: not more, or they leave the range of float32
+_FAR = 40.0  # widths from the middle of a run: all of its bells are zero there, and e^40 is a number
 NEIGHBOURS = 16.0  # typical number of neighbours: weights are divided by it, so that sums over neighbours are of order one
 
 
@@ -34,14 +38,32 @@ class PairBasis(nn.Module):
     ----------
     product, angle, absolute
         Number of bells in ln(p_i.p_j / M^2), ln(1 - cos theta_ij) (rest frame) and ln(p_i.p_j / GeV^2).
+    fused
+        Whether :meth:`pairs` may leave the bells to the kernel of :mod:`lorentznet.nn.fused_sums`.
     """
 
-    def __init__(self, product: int = 8, angle: int = 6, absolute: int = 0) -> None:
+    def __init__(self, product: int = 8, angle: int = 6, absolute: int = 0, fused: bool = True) -> None:
         super().__init__()
         if not product + angle + absolute:
             raise ValueError("a pair basis needs at least one bell")
         self.numbers = (product, angle, absolute)
         self.n_functions = product + angle + absolute + 1
+        self.fused = fused
+
+    def pairs(self, frame: JetFrame, graph: Graph) -> Tensor | FusedBasis:
+        """For linear combinations alone (:class:`RadialWeights`): the values, or on a CPU in float32 what they are computed from.
+
+        The momenta that the frame is made of get gradients through values only.
+        """
+        arguments = frame.log_product, frame.log_angle
+        dense = isinstance(graph, DenseGraph) and graph.real is not None
+        plain = all(x.device.type == "cpu" and x.dtype == torch.float32 and not x.requires_grad for x in arguments)
+        if not (self.fused and dense and plain and not torch.compiler.is_exporting() and available()):
+            return self(frame, graph)
+        limits: list[float] = []
+        for number, (low, high) in zip(self.numbers, (PRODUCT_RANGE, ANGLE_RANGE, ABSOLUTE_RANGE), strict=True):
+            limits += low, spacing_of(number, low, high)
+        return FusedBasis(*arguments, 2 * frame.log_mass, frame.nodes, list(self.numbers), limits)
 
     def forward(self, frame: JetFrame, graph: Graph | None = None) -> Tensor:
         """Values on the pairs of the frame's graph, shape (functions, *pairs); the last function is a constant."""
@@ -72,17 +94,19 @@ def _positions(x: Tensor, real: Tensor, number: int, low: float, high: float) ->
 
 def _bells(ranges: list[tuple[int, float, float]], real: Tensor, arguments: Sequence[Tensor]) -> Tensor:
     """What :class:`_Bells` computes, as one expression of single rows, which a compiler makes one loop over the pairs."""
-    rows = []
+    rows: list[Tensor] = []
     for x, (number, low, high) in zip(arguments, ranges, strict=True):
-        s = _positions(x, real, number, low, high)
-        middle = number // 2
-        up, down = (s - middle).exp(), (middle - s).exp()
-        of_argument = [torch.where(real, (-0.5 * (s - middle).square()).exp(), 0)]
-        for n in range(middle + 1, number):
-            of_argument.append(of_argument[-1] * up * math.exp(0.5 - (n - middle)))
-        for n in range(middle - 1, -1, -1):
-            of_argument.insert(0, of_argument[0] * down * math.exp(0.5 - (middle - n)))
-        rows += of_argument
+        positions = _positions(x, real, number, low, high)
+        for start, length in _runs(number):
+            middle = length // 2
+            t = _from_middle(positions, start + middle, number)
+            up, down = t.exp(), (-t).exp()
+            run = [torch.where(real, (-0.5 * t.square()).exp(), 0)]
+            for n in range(1, length - middle):
+                run.append(run[-1] * up * math.exp(0.5 - n))
+            for n in range(1, middle + 1):
+                run.insert(0, run[0] * down * math.exp(0.5 - n))
+            rows += run
     return torch.stack([*rows, real.to(rows[0])])
 
 
@@ -98,7 +122,9 @@ class _Bells(torch.autograd.Function):
         rows = arguments[0].new_empty((sum(number for number, _, _ in ranges) + 1, *real.shape))
         start = 0
         for x, (number, low, high) in zip(arguments, ranges, strict=True):
-            _fill_bells(rows[start : start + number], _positions(x, real, number, low, high), real)
+            s = _positions(x, real, number, low, high)
+            for first, length in _runs(number):
+                _fill_bells(rows[start + first : start + first + length], _from_middle(s, first + length // 2, number), real)
             start += number
         rows[start] = real
         ctx.ranges = ranges
@@ -126,11 +152,22 @@ class _Bells(torch.autograd.Function):
         return None, None, *gradients
 
 
-def _fill_bells(rows: Tensor, s: Tensor, real: Tensor) -> None:
-    """exp(-(s - n)^2 / 2) in row n, zero where not ``real``."""
+def _runs(number: int) -> list[tuple[int, int]]:
+    """First bell and length of each run."""
+    return [(start, min(_RUN, number - start)) for start in range(0, number, _RUN)]
+
+
+def _from_middle(positions: Tensor, middle: int, number: int) -> Tensor:
+    """Distance from the middle bell of a run."""
+    t = positions - middle
+    return t if number <= _RUN else t.clamp(-_FAR, _FAR)
+
+
+def _fill_bells(rows: Tensor, t: Tensor, real: Tensor) -> None:
+    """exp(-(t - n)^2 / 2) in the n-th row from the middle one, zero where not ``real``."""
     middle = len(rows) // 2
-    torch.mul((s - middle).square_().mul_(-0.5).exp_(), real, out=rows[middle])
-    up = (s - middle).exp_()
+    torch.mul(t.square().mul_(-0.5).exp_(), real, out=rows[middle])
+    up = t.exp()
     for n in range(middle + 1, len(rows)):
         torch.mul(rows[n - 1], up, out=rows[n]).mul_(math.exp(0.5 - (n - middle)))
     down = up.reciprocal_()
@@ -153,6 +190,14 @@ class RadialWeights(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(channels, n_functions) / n_functions**0.5)
 
-    def forward(self, basis: Tensor) -> Tensor:
-        """Shape (channels, *pairs)."""
+    @overload
+    def forward(self, basis: Tensor) -> Tensor: ...
+
+    @overload
+    def forward(self, basis: FusedBasis) -> FusedWeights: ...
+
+    def forward(self, basis: Tensor | FusedBasis) -> Tensor | FusedWeights:
+        """Shape (channels, *pairs); not computed yet, if the basis is not."""
+        if isinstance(basis, FusedBasis):
+            return FusedWeights(basis, self.weight / NEIGHBOURS)
         return ((self.weight / NEIGHBOURS) @ basis.flatten(1)).view(self.weight.shape[0], *basis.shape[1:])

@@ -21,6 +21,7 @@ from lorentznet.group.irreps import AnyIrrep, Irrep, Irreps
 from lorentznet.nn.base import EquivariantModule
 from lorentznet.nn.cg_product import common_multiplicity, outer
 from lorentznet.nn.constant import Constant
+from lorentznet.nn.fused_sums import PairWeights
 from lorentznet.nn.graph import ALL_PAIRS, Graph
 
 VECTOR, TENSOR = Irrep(1, 1), Irrep(2, 2)
@@ -62,7 +63,9 @@ class SecondOrderMessage(EquivariantModule):
             self.products.append(Constant(table.flatten(0, 1)))
             self.joins.append(Constant(torch.einsum("mnz,zac->mnac", square, table).flatten(0, 2)))
 
-    def forward(self, features: Sequence[Tensor], vectors: Tensor, weights: Tensor, graph: Graph = ALL_PAIRS) -> list[Tensor]:
+    def forward(
+        self, features: Sequence[Tensor], vectors: Tensor, weights: PairWeights, graph: Graph = ALL_PAIRS
+    ) -> list[Tensor]:
         """One tensor (channels, jets, particles, dim) per term of ``irreps_out``.
 
         Parameters

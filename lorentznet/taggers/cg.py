@@ -84,7 +84,7 @@ class CGNetwork(nn.Module):
                 self.irreps, {"messages of order 2": config.order == 2, "the task 'momentum'": config.task == "momentum"}
             )
         check_reached(self.irreps, config.hodge, config.order)
-        self.basis = PairBasis(*config.bells)
+        self.basis = PairBasis(*config.bells, fused=not config.edge_functions)
         self.features = ParticleScalars(n_references, config.scalars)
         scalars = self.irreps.terms[0][0]
         vectors = 0 if self.vector_term is None else self.irreps.terms[self.vector_term][0]
@@ -116,7 +116,7 @@ class CGNetwork(nn.Module):
         if self.vector_term is not None and self.embed_vectors is not None:
             features[self.vector_term] = (1 + self.embed_vectors(scalars)).movedim(-1, 0)[..., None] * vectors
         graph = graph_of(frame)
-        basis = self.basis(frame, graph)
+        basis = self.basis.pairs(frame, graph)
         of_layers = [features]
         for layer in self.layers:
             of_layers.append(layer(of_layers[-1], basis, vectors, frame, graph))

@@ -81,7 +81,7 @@ class CliffordNetwork(nn.Module):
         super().__init__()
         channels, scalars = config.multivectors, config.scalars_hidden
         self.grades = Grades(config.grades)
-        self.basis = PairBasis(*config.bells)
+        self.basis = PairBasis(*config.bells, fused=not config.edge_functions)
         self.features = ParticleScalars(n_references, config.scalars)
         self.embed_scalars = nn.Linear(self.features.n_features, scalars)
         self.embed_vectors = nn.Linear(self.features.n_features, channels)
@@ -102,7 +102,7 @@ class CliffordNetwork(nn.Module):
         x = grade_one.new_zeros((len(self.grades.blades), *grade_one.shape[1:]))
         x = torch.cat((x[:1], grade_one, x[5:]))
         graph = graph_of(frame)
-        basis = self.basis(frame, graph)
+        basis = self.basis.pairs(frame, graph)
         of_layers = [(x, h)]
         for layer in self.layers:
             of_layers.append(layer(*of_layers[-1], basis, vectors, frame, graph))

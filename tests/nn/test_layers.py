@@ -122,6 +122,16 @@ def test_bells_from_their_neighbours_are_bells(generator):
         assert torch.autograd.gradcheck(function, x.clamp(-16.0).requires_grad_())
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (F64, 1e-13)])
+def test_many_bells_are_bells_too(dtype, tolerance):
+    """Made one from the other all the way from the middle, the outer ones of thirty would be out of the range of float32."""
+    real = torch.ones((1, 1, 500), dtype=torch.bool)
+    for number in (12, 13, 30, 100):
+        x = torch.linspace(-4.0, number + 3.0, 500, dtype=dtype).view(1, 1, -1)
+        for rows in (_Bells.apply([(number, 0.0, number - 1.0)], real, x), _bells([(number, 0.0, number - 1.0)], real, [x])):
+            assert (rows[:-1].double() - bells(x.double(), number, 0.0, number - 1.0)).abs().max() < tolerance
+
+
 def test_slopes_of_bells_are_those_of_what_is_computed(generator):
     """Beyond five widths the argument stands still, and gradients are zero, eager and compiled."""
     real = torch.rand((3, 7, 7), generator=generator) < 0.7
