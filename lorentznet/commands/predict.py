@@ -39,7 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=output_path, required=True, metavar="SCORES", help="score file: .root, .parquet or .h5")
     parser.add_argument("--card", type=Path, metavar="CARD", help="dataset card (default: the one beside the file)")
     parser.add_argument("--name", help="name of the tagger in tables and figures (default: name of the training's folder)")
-    parser.add_argument("--batch-size", type=int, default=512, metavar="N", help="most jets in a batch (default: %(default)s)")
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        default=512,
+        metavar="N",
+        help="most jets in a batch (default: %(default)s); with 1, slowly, no bit of a score depends on other jets",
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:K (default: %(default)s)")
 
 

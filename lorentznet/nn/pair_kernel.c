@@ -31,7 +31,8 @@ typedef struct {
     float *real, *x, *y, *gradient, *by_x; /* padded to whole vectors; all but the first are (rows, padded) */
     column *bells, *weights, *by_weights;
     vector *sums;
-    int64_t count, padded;
+    int64_t count, padded; /* places up to the last particle of the jet, and all of them */
+    int full;              /* whether there is a particle at each place up to there */
 } workspace;
 
 static inline vector load(const float *from) {
@@ -232,12 +233,12 @@ static void release(workspace *w) {
 
 /* The mask of a jet, and the tiles up to its last real particle. */
 static int64_t begin(const problem *p, workspace *w, int64_t jet) {
-    int64_t count = 0;
+    int64_t count = 0, particles = 0;
     memset(w->real, 0, sizeof(float) * w->padded);
     for (int64_t i = 0; i < p->width; i++)
         if (p->real[jet * p->width + i])
-            w->real[i] = 1, count = i + 1;
-    w->count = count;
+            w->real[i] = 1, particles++, count = i + 1;
+    w->count = count, w->full = particles == count;
     return (count + LANES - 1) / LANES;
 }
 
@@ -245,8 +246,14 @@ static int64_t begin(const problem *p, workspace *w, int64_t jet) {
 static void fetch(const problem *p, const workspace *w, int64_t jet, const float *from, float *to) {
     for (int64_t r = 0; r < p->rows; r++) {
         const float *row = from + (r * p->jets + jet) * p->width;
-        for (int64_t i = 0; i < w->padded; i++)
-            to[r * w->padded + i] = i < w->count && w->real[i] ? row[i] : 0;
+        float *copy = to + r * w->padded;
+        memset(copy, 0, sizeof(float) * w->padded);
+        if (w->full)
+            memcpy(copy, row, sizeof(float) * w->count);
+        else
+            for (int64_t i = 0; i < w->count; i++)
+                if (w->real[i])
+                    copy[i] = row[i];
     }
 }
 

@@ -114,7 +114,8 @@ def predict(
     card
         The dataset card, if not the one beside the files.
     batch_size
-        Most jets in a batch; the logits depend on it by rounding only.
+        Most jets in a batch; the logits depend on it by rounding only. With 1 a jet's logits are the same to the last bit whatever other
+        jets there are, and take several times as long.
     device
         ``cpu``, ``cuda`` or ``cuda:K``; None: where the tagger is.
     progress

@@ -1,8 +1,9 @@
-"""Trainings under Slurm that are stopped and queued again. Importing this file imports Lightning.
+"""Trainings that are stopped by signals, and go on under Slurm. Importing this file imports Lightning.
 
 With ``#SBATCH --signal=USR1@180`` Slurm sends SIGUSR1 before the time is up, and SIGTERM when a job is preempted. The handler does
 nothing but set a flag; at the end of a batch the processes agree on it, write ``last.ckpt`` and the marker ``REQUEUE``, and leave.
-The batch script sees the marker and queues the job again, which goes on with ``--resume``.
+The batch script sees the marker and queues the job again, which goes on with ``--resume``. Elsewhere (HTCondor evicts jobs with SIGTERM
+too) a single process writes ``last.ckpt`` at the end of the batch and leaves.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _EVERY = 10
 """Several processes compare their flags after so many batches: a comparison waits for all of them."""
 
 
-class Requeued(Exception):
+class Stopped(Exception):
     """Leaves the trainer after a signal, when everything is written."""
 
 
@@ -39,24 +40,28 @@ def cluster_environment() -> SLURMEnvironment | None:
     return None
 
 
-class RequeueOnSignal(Callback):
+class StopOnSignal(Callback):
     """Stop at a batch's end after SIGUSR1 or SIGTERM, with everything written that is needed to go on.
 
     Parameters
     ----------
     folder
         Where the checkpoint and the marker go.
+    requeue
+        Under Slurm: write the marker. If not, SIGTERM alone is heeded, and that by a single process: what sends it to one of several
+        need not send it to the others, who would wait for it.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
+    def __init__(self, folder: RunFolder, requeue: bool) -> None:
+        self.folder, self.requeue = folder, requeue
         self.received = 0
         self._before: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Install the handlers, in place of the trainer's."""
+        heeded = SIGNALS if self.requeue else (signal.SIGTERM,) if trainer.world_size == 1 else ()
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self._before = {number: signal.signal(number, self._note) for number in heeded}
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Leave if a process was signalled; at the last batch of an epoch the epoch is finished first."""
@@ -86,9 +91,9 @@ class RequeueOnSignal(Callback):
         return bool(trainer.strategy.reduce_boolean_decision(bool(self.received), all=False))
 
     def _leave(self, trainer: Trainer) -> None:
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and self.requeue:
             self.folder.mark_for_requeue()
-        raise Requeued
+        raise Stopped
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -65,6 +65,8 @@ def fit(
         If the jets cannot be read, or labels or classes are missing.
     KeyboardInterrupt
         After Ctrl-C; the message says what is kept.
+    SystemExit
+        With 143 after SIGTERM outside of Slurm; ``last.ckpt`` is written first, unless several processes train together.
     """
     console = console if console is not None and is_first_process() else Console(quiet=True)
     folder = RunFolder.open(out, config, resume) if is_first_process() else RunFolder(Path(out))
@@ -156,12 +158,12 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
     from lorentznet.train.epochs import EpochRecord
     from lorentznet.train.lightning_setup import make_trainer, process_group_of_the_block, quiet_lightning
     from lorentznet.train.module import JetDataModule, TaggerModule
-    from lorentznet.train.slurm import Requeued, RequeueOnSignal, under_slurm
+    from lorentznet.train.slurm import StopOnSignal, Stopped, under_slurm
 
     resumed = _checkpoint_to_resume(folder, train, val, teachers, first) if resume else None
     with quiet_lightning(), process_group_of_the_block(), contextlib.ExitStack() as stack:
         record = EpochRecord(folder, config.trainer.patience, console)
-        trainer = make_trainer(config, [record, *([RequeueOnSignal(folder)] if under_slurm() else [])])
+        trainer = make_trainer(config, [record, StopOnSignal(folder, requeue=under_slurm())])
         device = trainer.strategy.root_device
         if device.type == "cpu":
             keep_freed_memory()
@@ -196,8 +198,11 @@ def _fit(config: TrainConfig, folder: RunFolder, resume: bool, console: Console,
         )
         try:
             trainer.fit(module, datamodule=jets, ckpt_path=resumed, weights_only=True)
-        except Requeued:
-            console.say(f"stopped by the batch system; {folder.last} is complete, go on with --resume")
+        except Stopped:
+            by = "stopped by the batch system" if under_slurm() else "terminated"
+            console.say(f"{by}; {folder.last} is complete, go on with --resume")
+            if not under_slurm():
+                raise SystemExit(143) from None
             return folder.best if folder.best.exists() else folder.last
         except SIGTERMException:
             raise SystemExit(143) from None

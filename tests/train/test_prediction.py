@@ -53,6 +53,16 @@ def test_every_jet_in_file_order(chunk, batch_size, tagger, jet_file, monkeypatc
     assert result.card.name == "toy"
 
 
+@pytest.mark.parametrize("name", ["cg", "clifford", "part", "pfn"])
+def test_one_by_one_no_bit_depends_on_other_jets(name, jet_file):
+    made = create(name, "tiny" if name in ("cg", "clifford") else "small", seed=1).eval()
+    made.class_names = ("qcd", "top")
+    some, more = (predict(made, f"{jet_file}#{rows}", batch_size=1).logits for rows in ("7:11", "3:15"))
+    assert np.array_equal(some, more[4:8])
+    in_batches = predict(made, f"{jet_file}#3:15").logits
+    np.testing.assert_allclose(in_batches, more, rtol=1e-4, atol=1e-5)
+
+
 def test_selection_does_not_cut(tagger, toys, tmp_path):
     path = toys.write(tmp_path / "jets.root", card=toys.card(selection="jet_pt > 600"))
     assert len(predict(tagger, path)) == 400

@@ -155,13 +155,23 @@ def test_a_job(train, tmp_path):
 
 
 @pytest.mark.slow
-def test_outside_of_slurm_signals_have_their_usual_meaning(train, tmp_path):
+def test_outside_of_slurm_other_signals_have_their_usual_meaning(train, tmp_path):
     done = train(tmp_path / "usr1", signal.SIGUSR1, 3, {})
     assert done.returncode == -signal.SIGUSR1
-    done = train(tmp_path / "term", signal.SIGTERM, 14, {})
-    assert done.returncode == 143
-    assert not (tmp_path / "term" / "REQUEUE").exists()
-    assert checkpoint.load_run_info(tmp_path / "term")["epochs"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", [3, 14])
+def test_terminated_outside_of_slurm(call, comparing, train, trained, make_config, tmp_path):
+    """Everything up to the end of the batch is kept, as other batch systems want it that evict jobs."""
+    run = tmp_path / "run"
+    done = train(run, signal.SIGTERM, call, {})
+    assert done.returncode == 143, done.stderr
+    assert f"terminated; {run / 'last.ckpt'} is complete, go on with --resume" in done.stderr
+    assert not (run / "REQUEUE").exists()
+    assert checkpoint.read(run / "last.ckpt")["global_step"] == call
+    fit(make_config(), run, resume=True)
+    comparing.assert_same_training(run, trained)
 
 
 @pytest.mark.slow
