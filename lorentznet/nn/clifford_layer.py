@@ -56,7 +56,7 @@ class CliffordLayer(nn.Module):
         self.edges = EdgeFunctions(n_functions, scalars, edge_functions) if edge_functions else None
         # weights of the three kinds of messages side by side: one matrix product, which reads the pair basis once
         self.radial = RadialWeights(edge_functions or n_functions, 3 * channels)
-        self.message = CliffordMessage(channels, grades)
+        self.message = CliffordMessage(channels, grades, scalars=True)
         self.left = MultivectorMixing(3 * channels, channels, grades=grades)
         self.right = MultivectorMixing(3 * channels, channels, bias=True, grades=grades)
         self.path_weights: nn.Parameter | None = None
@@ -80,7 +80,7 @@ class CliffordLayer(nn.Module):
         if self.edges is not None:
             assert isinstance(basis, Tensor)
             basis = self.edges([h.movedim(-1, 0)[..., None]], basis, graph)
-        message, heard = self.message.with_scalars(x, self.to_message(h).movedim(-1, 0), vectors, self.radial(basis), graph)
+        message, heard = self.message(x, vectors, self.radial(basis), graph, self.to_message(h).movedim(-1, 0))
         own = torch.cat((x, message), 1)
         product = geometric_product(self.left(own), self.right(own), self.grades.blades, self.path_weights).to(x)
         update = self.norm(self.mix(torch.cat((own, product), 1)), frame.time)

@@ -106,44 +106,48 @@ class CliffordMessage(EquivariantModule):
         Number of multivectors.
     grades
         What the multivectors consist of.
+    scalars
+        Sum scalars of the neighbours at the same time, by weights of their own after the others.
     """
 
-    def __init__(self, channels: int, grades: Grades = ALL_GRADES) -> None:
+    def __init__(self, channels: int, grades: Grades = ALL_GRADES, scalars: bool = False) -> None:
         super().__init__()
         self.blades = grades.blades
-        self.irreps_in, self.irreps_out = grades.law(channels), grades.law(2 * channels)
+        self.irreps_in = grades.law(channels)
+        self.irreps_out = (grades.law(2 * channels), None) if scalars else grades.law(2 * channels)
+        self.with_scalars = scalars
 
-    def forward(self, x: Tensor, vectors: Tensor, weights: PairWeights, graph: Graph = ALL_PAIRS) -> Tensor:
-        """Both sums, channels one after the other; arguments as in :class:`CGMessage`, ``x`` (components, channels, jets, particles)."""
-        return self._sums(x, (), vectors, weights, graph)[0]
+    def forward(
+        self, x: Tensor, vectors: Tensor, weights: PairWeights, graph: Graph = ALL_PAIRS, scalars: Tensor | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Both sums, channels one after the other; and the sum of ``scalars``, if there are any.
 
-    def with_scalars(
-        self, x: Tensor, scalars: Tensor, vectors: Tensor, weights: PairWeights, graph: Graph = ALL_PAIRS
-    ) -> tuple[Tensor, Tensor]:
-        """The same, and at once sum_j f_ij h_j of ``scalars``, (any channels, jets, particles), by as many weights at the end."""
-        message, (heard,) = self._sums(x, (scalars[None],), vectors, weights, graph)
-        return message, heard[0]
-
-    def _sums(
-        self, x: Tensor, others: Sequence[Tensor], vectors: Tensor, weights: PairWeights, graph: Graph
-    ) -> tuple[Tensor, list[Tensor]]:
+        Arguments are those of :class:`CGMessage`; ``x`` is (components, channels, jets, particles), ``scalars`` (channels of their own,
+        jets, particles).
+        """
         vectors = vectors.movedim(-1, 0)[:, None].contiguous()
         product = vector_product(vectors, x, self.blades).to(x)  # of bfloat16 factors it is float32
-        first, both, *rest = _aggregated(weights, (x, torch.cat((x, product)), *others), graph)
+        others = () if scalars is None else (scalars[None],)
+        first, both, *heard = _aggregated(weights, (x, torch.cat((x, product)), *others), graph)
         summed, crossed = both.split(len(self.blades))
-        return torch.cat((first, vector_product(vectors, summed, self.blades).to(x) - crossed), 1), rest
+        message = torch.cat((first, vector_product(vectors, summed, self.blades).to(x) - crossed), 1)
+        return (message, heard[0][0]) if heard else message
 
     @classmethod
     def examples(cls) -> Sequence[EquivariantModule]:
-        """Two channels, of all grades and of scalars and vectors."""
-        return cls(2), cls(2, Grades((0, 1)))
+        """Two channels, of all grades and of scalars and vectors, alone and with scalars beside them."""
+        return cls(2), cls(2, Grades((0, 1))), cls(2, scalars=True)
 
     def example_inputs(self, generator: torch.Generator) -> tuple:
-        """Multivectors, momenta and weights."""
+        """Multivectors, momenta and weights; and all pairs as neighbours and scalars, if it sums any."""
         x = self.irreps_in.random((2, 5), generator)
-        weights = torch.randn((2 * x.shape[1], 2, 5, 5), generator=generator, dtype=torch.float64)
+        own, number = 2 * x.shape[1], 3 if self.with_scalars else 0
+        weights = torch.randn((own + number, 2, 5, 5), generator=generator, dtype=torch.float64)
         vectors = torch.randn((2, 5, 4), generator=generator, dtype=torch.float64)
-        return (x, self.irreps_in), (vectors, Irrep(1, 1)), (weights, None)
+        given = (x, self.irreps_in), (vectors, Irrep(1, 1)), (weights, None)
+        if not number:
+            return given
+        return *given, (ALL_PAIRS, None), (torch.randn((number, 2, 5), generator=generator, dtype=torch.float64), None)
 
 
 def _aggregated(weights: PairWeights, parts: Sequence[Tensor], graph: Graph) -> list[Tensor]:

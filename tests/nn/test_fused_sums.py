@@ -200,6 +200,10 @@ def test_the_table_is_taken_wherever_the_kernel_cannot_be():
     cases = [(double, graph_of(double)), (sparse, graph_of(sparse)), (plain, ALL_PAIRS)]
     for frame, graph in cases:
         assert torch.equal(basis.pairs(frame, graph), basis(frame, graph))
+    watched = PairBasis(4, 3, 2)
+    handle = watched.register_forward_hook(lambda module, given, values: 2 * values)
+    assert torch.equal(watched.pairs(plain, graph_of(plain)), 2 * basis(plain))
+    handle.remove()
     assert isinstance(PairBasis(4, fused=False).pairs(plain, graph_of(plain)), torch.Tensor)
     assert taggers.create("cg", "tiny", edges="nonlinear").network.basis.fused is False
 

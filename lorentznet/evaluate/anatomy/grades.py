@@ -69,7 +69,7 @@ def _layer_paths(channels: int, number: int, grades: Grades) -> list[Part]:
             summed = block in (1, 2)  # the message has these two blocks
             first = (block - summed) * channels
             index = (components, slice(first, first + channels))
-            edit: Edit = Zero(f"{at}.message", index) if summed else Zero(f"{at}.mix", index, 0)
+            edit: Edit = Zero(f"{at}.message", index, element=0) if summed else Zero(f"{at}.mix", index, 0)
             name = f"layer {number + 1}: {what.format(GRADES[grade])}"
             parts.append(Part("path", name, [edit], number + 1, (f"{at}.mix", (block, place))))
     return parts
@@ -82,7 +82,7 @@ def _grade(layers: range, grade: int, components: slice, read: list[int]) -> Par
     for number in layers:
         at = f"layers.{number}"
         edits += [Zero(at, index, 0), Zero(f"{at}.mix", index, 0), Zero(at, index, element=0)]
-        edits += [Zero(f"{at}.{name}", index) for name in ("message", "left", "right", "mix")]
+        edits += [Zero(f"{at}.message", index, element=0), *(Zero(f"{at}.{name}", index) for name in ("left", "right", "mix"))]
         if grade == 0:
             edits.append(Zero(f"{at}.to_grade_zero", (...,)))
     return Part("irrep", NAMES[grade], edits)
