@@ -29,7 +29,7 @@ typedef struct {
 
 typedef struct {
     float *real, *x, *y, *gradient, *by_x; /* padded to whole vectors; all but the first are (rows, padded) */
-    column *bells, *weights, *by_weights;
+    column *bells, *weights;
     vector *sums;
     int64_t count, padded; /* places up to the last particle of the jet, and all of them */
     int full;              /* whether there is a particle at each place up to there */

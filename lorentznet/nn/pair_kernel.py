@@ -90,6 +90,8 @@ class Problem:
         self._sizes = [(ctypes.c_int64 * len(sizes))(*sizes) for sizes in (components, channels)]
         self.rows = sum(k * c for k, c in zip(components, channels, strict=True))
         self.weights, self.jets, self.width = weights, *real.shape
+        pairs, functions = (self.jets, self.width, self.width), 1 + sum(number for number, _, _ in ranges)
+        self._expect(*((value, pairs) for value in arguments), (weights, (sum(channels), functions)))
         c = self._c = _Problem(
             real=real.data_ptr(),
             weights=weights.data_ptr(),
@@ -107,8 +109,15 @@ class Problem:
             c.shift[n] = None if shift is None else shift.data_ptr()
             c.number[n], c.low[n], c.scale[n] = number, low, 1 / spacing
 
+    def _expect(self, *given: tuple[Tensor, tuple[int, ...]]) -> None:
+        """C code does not look where it reads."""
+        for tensor, shape in given:
+            if tensor.dtype != torch.float32 or tuple(tensor.shape) != shape:
+                raise ValueError(f"expected float32 of shape {shape}, got {tensor.dtype} of shape {tuple(tensor.shape)}")
+
     def sums(self, x: Tensor) -> Tensor:
         """y_i = sum_j f_ij x_j, shape (rows, jets, width) as x."""
+        self._expect((x, (self.rows, self.jets, self.width)))
         x = x.contiguous()
         y = torch.empty_like(x)
         self._in_threads(lambda first, stop: _loaded().pair_sums(self._reference, first, stop, x.data_ptr(), y.data_ptr()))
@@ -116,6 +125,7 @@ class Problem:
 
     def gradients(self, x: Tensor, gradient: Tensor, by_x: bool, by_weights: bool) -> tuple[Tensor | None, Tensor | None]:
         """The gradients by x and by the weights, those that are wanted, from that of y."""
+        self._expect(*((given, (self.rows, self.jets, self.width)) for given in (x, gradient)))
         x, gradient = x.contiguous(), gradient.contiguous()
         of_x = torch.empty_like(x) if by_x else None
         # each jet has a place of its own: the result does not depend on the number of threads

@@ -120,6 +120,28 @@ def test_nothing_in_padding_is_read(generator):
 
 
 @needs_kernel
+@pytest.mark.parametrize(
+    "change", [{"channels": [4]}, {"components": [1]}, {"weights": torch.zeros(3, 6)}, {"real": torch.ones(5, 8) > 0}]
+)
+def test_shapes_that_do_not_fit_are_refused(change):
+    """C code would read what is not there."""
+    given = {
+        "values": [torch.zeros(5, 9, 9)] * 3,
+        "shifts": [None] * 3,
+        "ranges": [(4, 0.0, 1.0), (0, 0.0, 1.0), (0, 0.0, 1.0)],
+        "real": torch.ones(5, 9) > 0,
+        "weights": torch.zeros(3, 5),
+        "components": [2],
+        "channels": [3],
+    }
+    assert pair_kernel.Problem(**given).sums(torch.zeros(6, 5, 9)).shape == (6, 5, 9)
+    with pytest.raises(ValueError, match="expected float32 of shape"):
+        pair_kernel.Problem(**(given | change)).sums(torch.zeros(6, 5, 9))
+    with pytest.raises(ValueError, match="got torch.float64"):
+        pair_kernel.Problem(**given).gradients(torch.zeros(6, 5, 9), torch.zeros(6, 5, 9).double(), True, True)
+
+
+@needs_kernel
 def test_the_number_of_threads_changes_no_bit(monkeypatch, generator):
     monkeypatch.setattr(pair_kernel, "_PAIRS_OF_A_THREAD", 100)
     values, real = torch.randn((7, 21, 21), generator=generator), torch.ones((7, 21), dtype=torch.bool)
