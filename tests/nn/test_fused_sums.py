@@ -137,7 +137,7 @@ def test_shapes_that_do_not_fit_are_refused(change):
     assert pair_kernel.Problem(**given).sums(torch.zeros(6, 5, 9)).shape == (6, 5, 9)
     with pytest.raises(ValueError, match="expected float32 of shape"):
         pair_kernel.Problem(**(given | change)).sums(torch.zeros(6, 5, 9))
-    with pytest.raises(ValueError, match="got torch.float64"):
+    with pytest.raises(ValueError, match=r"got torch\.float64"):
         pair_kernel.Problem(**given).gradients(torch.zeros(6, 5, 9), torch.zeros(6, 5, 9).double(), True, True)
 
 
