@@ -73,9 +73,8 @@ class FusedWeights:
         """sum_j f_ij x_j of several x, (channels, jets, particles, dim), each with channels of its own."""
         rows = [x.movedim(-1, 0).flatten(0, 1) for x in parts]  # particles last
         b, channels, dims = self.basis, [x.shape[0] for x in parts], [x.shape[-1] for x in parts]
-        sums = radial_sums(
-            torch.cat(rows), self.combinations, b.product, b.angle, b.shift, b.real, b.numbers, b.limits, dims, channels
-        )
+        apply = _sum_op if torch.compiler.is_compiling() else _RadialSums.apply
+        sums = apply(torch.cat(rows), self.combinations, b.product, b.angle, b.shift, b.real, b.numbers, b.limits, dims, channels)
         found = sums.split([len(of_part) for of_part in rows])
         return [y.view(dim, c, *y.shape[1:]).movedim(0, -1) for y, dim, c in zip(found, dims, channels, strict=True)]
 
@@ -92,53 +91,34 @@ def _problem(inputs: Sequence[Any]) -> tuple[Problem, Tensor]:
 
 
 def _sum(*inputs: Any) -> Tensor:
+    """sum_j f_ij x_j, shape (rows, jets, particles) as x; see :class:`FusedBasis` and :class:`~lorentznet.nn.pair_kernel.Problem`."""
     problem, x = _problem(inputs)
     return problem.sums(x)
 
 
-def _differentiate(gradient: Tensor, inputs: Sequence[Any], needed: Sequence[bool]) -> list[Tensor]:
-    problem, x = _problem(inputs)
+def _differentiate(gradient: Tensor, *inputs: Any) -> list[Tensor]:
+    """The gradients by x and by the weights; the last argument says which are needed."""
+    *inputs_of_sum, needed = inputs
+    problem, x = _problem(inputs_of_sum)
     return [found for found in problem.gradients(x, gradient.detach(), *needed) if found is not None]
 
 
-@torch.library.custom_op("lorentznet::radial_sums", mutates_args=())
-def _sum_op(
-    x: Tensor,
-    weights: Tensor,
-    product: Tensor,
-    angle: Tensor,
-    shift: Tensor,
-    real: Tensor,
-    numbers: list[int],
-    limits: list[float],
-    components: list[int],
-    channels: list[int],
-) -> Tensor:
-    return _sum(x, weights, product, angle, shift, real, numbers, limits, components, channels)
+_INPUTS = (
+    "Tensor x, Tensor weights, Tensor product, Tensor angle, Tensor shift, Tensor real, "
+    "int[] numbers, float[] limits, int[] components, int[] channels"
+)
+_sum_op = torch.library.custom_op("lorentznet::radial_sums", _sum, mutates_args=(), schema=f"({_INPUTS}) -> Tensor")
+_differentiate_op = torch.library.custom_op(
+    "lorentznet::radial_sums_backward",
+    _differentiate,
+    mutates_args=(),
+    schema=f"(Tensor gradient, {_INPUTS}, bool[] needed) -> Tensor[]",
+)
 
 
 @_sum_op.register_fake
 def _(x: Tensor, *others: Any) -> Tensor:
     return x.new_empty(x.shape)
-
-
-@torch.library.custom_op("lorentznet::radial_sums_backward", mutates_args=())
-def _differentiate_op(
-    gradient: Tensor,
-    x: Tensor,
-    weights: Tensor,
-    product: Tensor,
-    angle: Tensor,
-    shift: Tensor,
-    real: Tensor,
-    numbers: list[int],
-    limits: list[float],
-    components: list[int],
-    channels: list[int],
-    needed: list[bool],
-) -> list[Tensor]:
-    inputs = (x, weights, product, angle, shift, real, numbers, limits, components, channels)
-    return _differentiate(gradient, inputs, needed)
 
 
 @_differentiate_op.register_fake
@@ -174,24 +154,4 @@ class _RadialSums(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         needed = list(ctx.needs_input_grad[:2])
-        return *placed(_differentiate(gradients[0], (*ctx.saved_tensors, *ctx.sizes), needed), needed), *_NONE
-
-
-def radial_sums(
-    x: Tensor,
-    weights: Tensor,
-    product: Tensor,
-    angle: Tensor,
-    shift: Tensor,
-    real: Tensor,
-    numbers: list[int],
-    limits: list[float],
-    components: list[int],
-    channels: list[int],
-) -> Tensor:
-    """sum_j f_ij x_j, shape (rows, jets, particles) as x; see :class:`FusedBasis` and :class:`~lorentznet.nn.pair_kernel.Problem`.
-
-    Differentiable by x and the weights.
-    """
-    apply = _sum_op if torch.compiler.is_compiling() else _RadialSums.apply
-    return apply(x, weights, product, angle, shift, real, numbers, limits, components, channels)
+        return *placed(_differentiate(gradients[0], *ctx.saved_tensors, *ctx.sizes, needed), needed), *_NONE

@@ -88,6 +88,8 @@ class StopOnSignal(Callback):
         self.received = number
 
     def _agreed(self, trainer: Trainer) -> bool:
+        if not self.requeue and trainer.world_size > 1:
+            return False  # no signal is heeded, so there is nothing to wait for each other for
         return bool(trainer.strategy.reduce_boolean_decision(bool(self.received), all=False))
 
     def _leave(self, trainer: Trainer) -> None:
